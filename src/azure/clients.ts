@@ -1,0 +1,101 @@
+import { ComputeManagementClient } from '@azure/arm-compute';
+import { ManagementLockClient } from '@azure/arm-locks';
+import { ManagedServiceIdentityClient } from '@azure/arm-msi';
+import { ResourceGraphClient } from '@azure/arm-resourcegraph';
+import { ResourceManagementClient } from '@azure/arm-resources';
+import { type Pipeline, type PipelinePolicy, retryPolicy } from '@azure/core-rest-pipeline';
+import type { TokenCredential } from '@azure/identity';
+import { fold } from '../domain/resourceId.ts';
+import { errorOfResponse, toAzureError } from './errors.ts';
+import { MAX_RETRIES, retryStrategy } from './retry.ts';
+
+/** How many requests went out, retries included. */
+export interface CallCounts {
+  reads: number;
+  writes: number;
+  resourceGraph: number;
+}
+
+/** Azure's own clients, set up alike: our retry strategy, our errors, counted calls. One per subscription, kept. */
+export interface AzureClients {
+  readonly resourceGraph: ResourceGraphClient;
+  compute(subscriptionId: string): ComputeManagementClient;
+  identities(subscriptionId: string): ManagedServiceIdentityClient;
+  locks(subscriptionId: string): ManagementLockClient;
+  resources(subscriptionId: string): ResourceManagementClient;
+  readonly calls: CallCounts;
+}
+
+/** What clients are made from. */
+export interface ClientOptions {
+  readonly credential: TokenCredential;
+  readonly armEndpoint: string;
+  readonly tokenScope: string;
+  /** Numbers in [0, 1), for jitter. */
+  readonly random: () => number;
+}
+
+/** Makes the clients. Nothing is sent yet. */
+export function createClients(options: ClientOptions): AzureClients {
+  const calls: CallCounts = { reads: 0, writes: 0, resourceGraph: 0 };
+  const { credential, armEndpoint: endpoint, tokenScope } = options;
+  const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {
+    const { pipeline } = client;
+    pipeline.removePolicy({ name: 'defaultRetryPolicy' });
+    pipeline.addPolicy(retryPolicy([retryStrategy(options.random)], { maxRetries: MAX_RETRIES }), {
+      phase: 'Retry',
+    });
+    pipeline.addPolicy(azureErrors());
+    pipeline.addPolicy(countCalls(calls), { afterPhase: 'Retry' });
+    return client;
+  };
+  // The older generation of clients and the newer one take the token scope under different names.
+  const older = { endpoint, credentialScopes: tokenScope };
+  const newer = { endpoint, credentials: { scopes: [tokenScope] } };
+  return {
+    calls,
+    resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
+    compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer))),
+    identities: perSubscription((id) => setUp(new ManagedServiceIdentityClient(credential, id, older))),
+    locks: perSubscription((id) =>
+      setUp(new ManagementLockClient(credential, id, { ...older, $host: endpoint })),
+    ),
+    resources: perSubscription((id) => setUp(new ResourceManagementClient(credential, id, newer))),
+  };
+}
+
+function perSubscription<C>(make: (subscriptionId: string) => C): (subscriptionId: string) => C {
+  const made = new Map<string, C>();
+  return (subscriptionId) => {
+    const key = fold(subscriptionId);
+    const client = made.get(key) ?? make(subscriptionId);
+    made.set(key, client);
+    return client;
+  };
+}
+
+/** Turns refused answers and thrown errors into AzureErrors, whole bodies in hand, whichever client made them. */
+function azureErrors(): PipelinePolicy {
+  return {
+    name: 'azureErrors',
+    async sendRequest(request, next) {
+      const response = await next(request).catch((error: unknown) => {
+        throw toAzureError(error);
+      });
+      if (response.status >= 400) throw errorOfResponse(response);
+      return response;
+    },
+  };
+}
+
+function countCalls(calls: CallCounts): PipelinePolicy {
+  return {
+    name: 'countCalls',
+    sendRequest(request, next) {
+      if (request.url.includes('/Microsoft.ResourceGraph/')) calls.resourceGraph++;
+      else if (request.method === 'GET' || request.method === 'HEAD') calls.reads++;
+      else calls.writes++;
+      return next(request);
+    },
+  };
+}

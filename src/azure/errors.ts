@@ -1,0 +1,135 @@
+import { isRestError, type PipelineResponse } from '@azure/core-rest-pipeline';
+import type { FailureReason } from '../domain/outcome.ts';
+
+/** Everything an Azure call can fail with. Above this file nobody looks at a status, a code or a message. */
+export type ErrorKind =
+  | Exclude<FailureReason, 'identity-missing' | 'not-kept' | 'operation-failed'>
+  | 'not-found'
+  | 'being-deleted';
+
+/** A call to Azure that failed. The message is Azure's own, on one line, after the ARM code. */
+export class AzureError extends Error {
+  override readonly name = 'AzureError';
+  readonly kind: ErrorKind;
+  /** HTTP status; undefined when no answer came. */
+  readonly status: number | undefined;
+
+  constructor(kind: ErrorKind, message: string, status?: number) {
+    super(message);
+    this.kind = kind;
+    this.status = status;
+  }
+}
+
+/** The error object ARM puts in bodies, in whichever of its shapes. */
+export interface ArmError {
+  readonly code: string;
+  readonly message: string;
+  /** Codes of `details`, which sometimes say more than the outer one. */
+  readonly detailCodes: readonly string[];
+}
+
+// Codes and their meaning: azure-facts, section 5 "Error shapes and codes"; wire-behaviour, section 6.
+const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
+  AuthorizationFailed: 'forbidden',
+  LinkedAuthorizationFailed: 'identity-forbidden',
+  DenyAssignmentAuthorizationFailed: 'deny-assignment',
+  RequestDisallowedByPolicy: 'deny-policy',
+  ScopeLocked: 'read-only-lock',
+  ReadOnlyDisabledSubscription: 'subscription-disabled',
+  SubscriptionNotFound: 'subscription-disabled',
+  MissingSubscriptionRegistration: 'provider-not-registered',
+  FailedIdentityOperation: 'identity-not-ready',
+  PreconditionFailed: 'conflict',
+  Conflict: 'conflict',
+  ConflictingConcurrentWriteNotAllowed: 'conflict',
+  AnotherOperationInProgress: 'conflict',
+  RetryableError: 'conflict',
+  ResourceGroupBeingDeleted: 'being-deleted',
+  OperationNotAllowed: 'not-allowed',
+  PropertyChangeNotAllowed: 'invalid-request',
+  TooManyRequests: 'throttled',
+  ResourceNotFound: 'not-found',
+  ResourceGroupNotFound: 'not-found',
+  ParentResourceNotFound: 'not-found',
+  NotFound: 'not-found',
+  InternalServerError: 'transient',
+  InternalExecutionError: 'transient',
+};
+
+/** Reads the four shapes of ARM error bodies (wire-behaviour, section 6); undefined for anything else. */
+export function parseArmError(body: string | null | undefined): ArmError | undefined {
+  try {
+    return readArmError(JSON.parse(body ?? ''));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads an error object: of an error body, or of the status of a failed operation. */
+export function readArmError(body: unknown): ArmError | undefined {
+  const outer = lowerKeys(body);
+  const error = lowerKeys(outer.error ?? body);
+  const details = Array.isArray(error.details) ? error.details : [];
+  if (error.code === undefined && error.message === undefined) return undefined;
+  return {
+    code: String(error.code ?? ''),
+    message: String(error.message ?? ''),
+    detailCodes: details.map((detail) => String(lowerKeys(detail).code ?? '')),
+  };
+}
+
+/** The kind of an error Azure answered with: by code first, since statuses are shared by many, then by status. */
+export function kindOf(status: number | undefined, error: ArmError | undefined): ErrorKind {
+  if (status === 429 || error?.detailCodes.includes('TooManyRequests')) return 'throttled';
+  // "… is marked for deletion", Compute's only way to say it (azure-facts, section 5 "Deleting").
+  if (error?.code === 'OperationNotAllowed' && /marked for deletion|being deleted/i.test(error.message)) {
+    return 'being-deleted';
+  }
+  const known = [error?.code, ...(error?.detailCodes ?? [])]
+    .map((code) => KIND_OF_CODE[code ?? ''])
+    .find((kind) => kind !== undefined);
+  return known ?? kindOfStatus(status);
+}
+
+function kindOfStatus(status: number | undefined): ErrorKind {
+  if (status === undefined || status >= 500 || status === 408) return 'transient';
+  const kinds: Readonly<Record<number, ErrorKind>> = {
+    401: 'signed-out',
+    403: 'forbidden',
+    404: 'not-found',
+    409: 'conflict',
+    412: 'conflict',
+  };
+  return kinds[status] ?? (status >= 400 ? 'invalid-request' : 'unexpected');
+}
+
+/** The error an answer of status 400 or above means. */
+export function errorOfResponse(response: Pick<PipelineResponse, 'status' | 'bodyAsText'>): AzureError {
+  const error = parseArmError(response.bodyAsText);
+  const text = error ? `${error.code}: ${error.message}` : `HTTP ${response.status}`;
+  return new AzureError(kindOf(response.status, error), oneLine(text), response.status);
+}
+
+/** Any error a client threw, as an AzureError: refused answers, lost connections, failed sign-ins, broken bodies. */
+export function toAzureError(error: unknown): AzureError {
+  if (error instanceof AzureError) return error;
+  const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
+  if (/^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(name)) {
+    return new AzureError('signed-out', oneLine(message));
+  }
+  if (!isRestError(error)) return new AzureError('unexpected', oneLine(message));
+  if (error.response && error.response.status >= 400) return errorOfResponse(error.response);
+  return new AzureError('transient', oneLine(`${error.code ?? name}: ${message}`), error.response?.status);
+}
+
+/** Azure's text made safe for one log line: no control characters, at most 1,000 characters. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a log.
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ').slice(0, 1000);
+}
+
+function lowerKeys(value: unknown): Record<string, unknown> {
+  const entries = value !== null && typeof value === 'object' ? Object.entries(value) : [];
+  return Object.fromEntries(entries.map(([key, inner]) => [key.toLowerCase(), inner]));
+}

@@ -1,0 +1,200 @@
+import { z } from 'zod';
+import { fold, type Scope } from '../domain/resourceId.ts';
+import type { ResolvedScopes, ScopeSet } from '../domain/scopes.ts';
+import type { AzureClients } from './clients.ts';
+import { type AzureError, toAzureError } from './errors.ts';
+import { scopesQuery } from './kql.ts';
+import { inRequests, type QueryScope, queryPages } from './resourceGraph.ts';
+
+/** A scope that cannot be worked on, and why. */
+export interface ScopeProblem {
+  readonly scope: string;
+  readonly message: string;
+}
+
+/** The scopes as Azure knows them now. */
+export interface Coverage {
+  readonly scopes: ResolvedScopes;
+  /** Requests that together see every VM in scope exactly once. */
+  readonly requests: readonly QueryScope[];
+  /** Resource groups that are scopes by themselves: their subscription is in no other scope. */
+  readonly groups: readonly Scope[];
+  /** Names of the subscriptions, by folded id. */
+  readonly subscriptionNames: ReadonlyMap<string, string>;
+  readonly problems: readonly ScopeProblem[];
+}
+
+/** The scopes cannot be used at all. The message says which and what to do. */
+export class ScopeError extends Error {
+  override readonly name = 'ScopeError';
+}
+
+type Clients = Pick<AzureClients, 'resourceGraph'>;
+
+const UNREADABLE = 'does not exist, or the remediator cannot read it';
+
+/** What to do about a scope that cannot be read. */
+export const UNREADABLE_NEXT = 'Correct SCOPES, or grant the Reader role there.';
+
+const containerRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  subscriptionId: z.string(),
+});
+
+/**
+ * Finds out which subscriptions the management groups hold and whether the scopes exist: one query for each
+ * management group and one for each 300 subscriptions. A scope that cannot be read is a problem of its own.
+ * Throws ScopeError when none can be read, or when an *excluded* management group cannot: it could not be kept out.
+ * Throws AzureError when Azure cannot be reached or does not accept our sign-in.
+ */
+export async function resolveScopes(
+  clients: Clients,
+  included: readonly Scope[],
+  excluded: readonly Scope[],
+): Promise<Coverage> {
+  const names = new Map<string, string>();
+  const problems: ScopeProblem[] = [];
+  const underGroups = new Set<string>();
+  const requests: QueryScope[] = [];
+  for (const scope of included) {
+    if (scope.kind !== 'managementGroup') continue;
+    const found = await subscriptionsUnder(clients, scope.name, names).catch((error: unknown) =>
+      passBy(error, scope, problems),
+    );
+    if (!found) continue;
+    if (![...found].every((id) => underGroups.has(id))) requests.push({ managementGroup: scope.name });
+    for (const id of found) underGroups.add(id);
+  }
+  const explicit = await explicitScopes(clients, included, underGroups, names, problems);
+  if (problems.length > 0 && requests.length === 0 && explicit.requests.length === 0) {
+    throw new ScopeError(
+      `None of the SCOPES can be worked on. ${UNREADABLE_NEXT}\n${problems.map(problemLine).join('\n')}`,
+    );
+  }
+  const scopes = {
+    included: {
+      subscriptions: new Set([...underGroups, ...explicit.subscriptions]),
+      resourceGroups: new Set(explicit.groups.map((group) => fold(group.id))),
+      virtualMachines: new Set<string>(),
+    },
+    excluded: await excludedSet(clients, excluded, names),
+  };
+  const all = [...requests, ...explicit.requests];
+  return { scopes, requests: all, groups: explicit.groups, subscriptionNames: names, problems };
+}
+
+function problemLine(problem: ScopeProblem): string {
+  return `  ${problem.scope} ${problem.message}`;
+}
+
+async function explicitScopes(
+  clients: Clients,
+  included: readonly Scope[],
+  underGroups: ReadonlySet<string>,
+  names: Map<string, string>,
+  problems: ScopeProblem[],
+) {
+  const subscriptions = new Set<string>();
+  const groups = new Map<string, Scope & { kind: 'resourceGroup' }>();
+  for (const scope of included) {
+    if (scope.kind === 'subscription' && !underGroups.has(fold(scope.subscriptionId))) {
+      subscriptions.add(fold(scope.subscriptionId));
+    }
+  }
+  for (const scope of included) {
+    if (scope.kind !== 'resourceGroup') continue;
+    const subscription = fold(scope.subscriptionId);
+    if (!underGroups.has(subscription) && !subscriptions.has(subscription)) {
+      groups.set(fold(scope.id), scope);
+    }
+  }
+  const readable = new Set<string>();
+  const asked = [...new Set([...subscriptions, ...[...groups.values()].map((g) => fold(g.subscriptionId))])];
+  for (const request of inRequests(asked)) {
+    try {
+      for await (const rows of queryPages(
+        clients,
+        request,
+        scopesQuery([...groups.values()]),
+        containerRow,
+      )) {
+        for (const row of rows) readable.add(fold(row.id));
+        remember(rows, names);
+      }
+    } catch (error) {
+      if (!isAboutScope(toAzureError(error))) throw error;
+    }
+  }
+  const exists = (id: string) => {
+    if (readable.has(id)) return true;
+    problems.push({ scope: id, message: UNREADABLE });
+    return false;
+  };
+  const goodSubscriptions = [...subscriptions].filter((id) => exists(`/subscriptions/${id}`));
+  const goodGroups = [...groups.values()].filter((group) => exists(fold(group.id)));
+  const visible = new Set([...goodSubscriptions, ...goodGroups.map((group) => fold(group.subscriptionId))]);
+  return { subscriptions: goodSubscriptions, groups: goodGroups, requests: inRequests([...visible]) };
+}
+
+async function excludedSet(
+  clients: Clients,
+  excluded: readonly Scope[],
+  names: Map<string, string>,
+): Promise<ScopeSet> {
+  const set = {
+    subscriptions: new Set<string>(),
+    resourceGroups: new Set<string>(),
+    virtualMachines: new Set<string>(),
+  };
+  for (const scope of excluded) {
+    if (scope.kind === 'subscription') set.subscriptions.add(fold(scope.subscriptionId));
+    if (scope.kind === 'resourceGroup') set.resourceGroups.add(fold(scope.id));
+    if (scope.kind === 'virtualMachine') set.virtualMachines.add(fold(scope.id));
+    if (scope.kind !== 'managementGroup') continue;
+    try {
+      for (const id of await subscriptionsUnder(clients, scope.name, names)) set.subscriptions.add(id);
+    } catch (error) {
+      if (!isAboutScope(toAzureError(error))) throw error;
+      throw new ScopeError(
+        `EXCLUDED_SCOPES has ${scope.id}, which does not exist or cannot be read, so what it holds could not be kept out. Correct it, or grant the Reader role there.`,
+      );
+    }
+  }
+  return set;
+}
+
+async function subscriptionsUnder(
+  clients: Clients,
+  managementGroup: string,
+  names: Map<string, string>,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for await (const rows of queryPages(clients, { managementGroup }, scopesQuery([]), containerRow)) {
+    for (const row of rows) found.add(fold(row.subscriptionId));
+    remember(rows, names);
+  }
+  return found;
+}
+
+function remember(rows: readonly z.infer<typeof containerRow>[], names: Map<string, string>): void {
+  for (const row of rows) {
+    if (fold(row.type) === 'microsoft.resources/subscriptions') names.set(fold(row.subscriptionId), row.name);
+  }
+}
+
+/** Notes a scope that Azure refuses; an error about anything else goes on. */
+function passBy(error: unknown, scope: Scope, problems: ScopeProblem[]): undefined {
+  const failure = toAzureError(error);
+  if (!isAboutScope(failure)) throw failure;
+  problems.push({
+    scope: scope.id,
+    message: `${UNREADABLE} (${failure.message})`,
+  });
+}
+
+// Resource Graph answers 403 when nothing in the scope can be read, and 400 or 404 for what does not exist.
+function isAboutScope(error: AzureError): boolean {
+  return ['forbidden', 'not-found', 'invalid-request', 'subscription-disabled'].includes(error.kind);
+}

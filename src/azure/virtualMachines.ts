@@ -1,0 +1,96 @@
+import {
+  createDefaultHttpClient,
+  createPipelineRequest,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import type { VmFacts } from '../domain/decide.ts';
+import type { IdentityPatch } from '../domain/identityPatch.ts';
+import type { ResourceId } from '../domain/resourceId.ts';
+import { vmIdentity } from '../domain/vmIdentity.ts';
+import type { AzureClients } from './clients.ts';
+import { AzureError, kindOf, oneLine, readArmError } from './errors.ts';
+
+/** A VM as just read: what decisions need, and the ETag a write must carry. */
+export interface VmReading {
+  readonly facts: Omit<VmFacts, 'groupManagedBy'>;
+  /** Undefined where Azure gave none, as some answers do (wire-behaviour 1.4). */
+  readonly etag: string | undefined;
+}
+
+type Clients = Pick<AzureClients, 'compute'>;
+
+const httpClient = createDefaultHttpClient();
+
+/** Reads a VM. Throws AzureError; kind `not-found` when it is gone. */
+export async function readVm(
+  clients: Clients,
+  id: ResourceId,
+  abortSignal?: AbortSignal,
+): Promise<VmReading> {
+  let header: string | undefined;
+  const vm = await clients.compute(id.subscriptionId).virtualMachines.get(id.resourceGroup, id.name, {
+    ...(abortSignal && { abortSignal }),
+    onResponse: (response) => {
+      header = response.headers.get('etag');
+    },
+  });
+  return {
+    facts: {
+      id,
+      location: vm.location,
+      tags: vm.tags ?? {},
+      identity: vmIdentity(vm.identity),
+      provisioningState: vm.provisioningState ?? '',
+    },
+    etag: vm.etag ?? header,
+  };
+}
+
+/**
+ * Sends the PATCH and returns once Azure accepted it, without waiting for the operation; the SDK's poller would poll
+ * and read again. The ETag makes Azure refuse it when the VM changed since it was read (R10).
+ * Returns the URL of the operation, if Azure named one. Throws AzureError.
+ */
+export async function patchVmIdentity(
+  clients: Clients,
+  id: ResourceId,
+  patch: IdentityPatch,
+  etag: string | undefined,
+): Promise<string | undefined> {
+  let accepted: PipelineResponse | undefined;
+  const poller = clients
+    .compute(id.subscriptionId)
+    .virtualMachines.update(id.resourceGroup, id.name, patch as object, {
+      ...(etag !== undefined && { ifMatch: etag }),
+      onResponse: (response) => {
+        accepted = response as unknown as PipelineResponse;
+      },
+    });
+  await poller.submitted();
+  return accepted?.headers.get('azure-asyncoperation') ?? accepted?.headers.get('location');
+}
+
+/**
+ * Why an operation failed, from its status, which says more than the VM does. Undefined when it did not fail or
+ * cannot be read. The URL is Azure's, but a token is sent to it, so it must be of the same host as the client's.
+ */
+export async function operationError(
+  clients: Clients,
+  id: ResourceId,
+  operationUrl: string | undefined,
+  armEndpoint: string,
+): Promise<AzureError | undefined> {
+  if (operationUrl === undefined || !URL.canParse(operationUrl)) return undefined;
+  if (new URL(operationUrl).origin !== new URL(armEndpoint).origin) return undefined;
+  const request = createPipelineRequest({ url: operationUrl, method: 'GET' });
+  try {
+    const response = await clients.compute(id.subscriptionId).pipeline.sendRequest(httpClient, request);
+    const { error } = JSON.parse(response.bodyAsText ?? '{}') as { error?: unknown };
+    const failure = readArmError(error);
+    return (
+      failure && new AzureError(kindOf(undefined, failure), oneLine(`${failure.code}: ${failure.message}`))
+    );
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+import { type Reason, reasons } from './reasons.ts';
+import { type ResourceId, resourceGroupId } from './resourceId.ts';
+
+type Reasons = typeof reasons;
+
+/** The names of the closed union: assigned, compliant, excluded, deferred, failed (R12). */
+export type OutcomeName = keyof Reasons;
+/** The reason codes an outcome can have. */
+export type ReasonOf<N extends OutcomeName> = keyof Reasons[N];
+/** Why something failed: the reason codes of `failed`. */
+export type FailureReason = ReasonOf<'failed'>;
+
+/** How the look at one VM ended. `detail` is Azure's own message, where there was one. */
+export type Outcome = {
+  [N in OutcomeName]: {
+    readonly outcome: N;
+    readonly reason: ReasonOf<N>;
+    readonly detail?: string;
+  };
+}[OutcomeName];
+
+/** Makes an outcome; the type holds reasons to their outcome. */
+export function outcome<N extends OutcomeName>(name: N, reason: ReasonOf<N>, detail?: string): Outcome {
+  return { outcome: name, reason, ...(detail === undefined ? {} : { detail }) } as Outcome;
+}
+
+/** The outcome a verdict of the Resource Graph query stands for: VMs that are left alone. Throws on any other text. */
+export function outcomeOfVerdict(verdict: string): Outcome {
+  for (const name of ['compliant', 'excluded'] as const) {
+    if (Object.hasOwn(reasons[name], verdict)) return outcome(name, verdict as never);
+  }
+  throw new Error(
+    `The inventory query gave the verdict ${JSON.stringify(verdict)}, which no reason code is.`,
+  );
+}
+
+/** What the reason of an outcome means and what to do about it. */
+export function reasonText(of: Pick<Outcome, 'outcome' | 'reason'>): Reason {
+  const known = reasons[of.outcome] as Readonly<Record<string, Reason>>;
+  return known[of.reason] as Reason;
+}
+
+/** The next step for an operator, with the ids of this VM filled in; empty when there is nothing to do. */
+export function nextStep(
+  of: Pick<Outcome, 'outcome' | 'reason'>,
+  vm: Pick<ResourceId, 'id' | 'subscriptionId' | 'resourceGroup'>,
+  goal: string,
+): string {
+  return reasonText(of)
+    .next.replaceAll('{vm}', vm.id)
+    .replaceAll('{subscription}', `/subscriptions/${vm.subscriptionId}`)
+    .replaceAll('{group}', resourceGroupId(vm.subscriptionId, vm.resourceGroup))
+    .replaceAll('{identity}', goal);
+}
+
+/** How many VMs ended with which reason. Size does not grow with the fleet. */
+export type Tally = Record<OutcomeName, Record<string, number>>;
+
+/** A tally with nothing counted. */
+export function emptyTally(): Tally {
+  return { assigned: {}, compliant: {}, excluded: {}, deferred: {}, failed: {} };
+}
+
+/** Counts `times` VMs that ended this way. */
+export function count(tally: Tally, of: Pick<Outcome, 'outcome' | 'reason'>, times = 1): void {
+  const row = tally[of.outcome];
+  row[of.reason] = (row[of.reason] ?? 0) + times;
+}
+
+/** How many VMs ended with this outcome, whatever the reason. */
+export function total(tally: Tally, name: OutcomeName): number {
+  return Object.values(tally[name]).reduce((sum, times) => sum + times, 0);
+}

@@ -1,0 +1,36 @@
+import { fold, type ResourceId } from '../domain/resourceId.ts';
+
+/** How many VMs of a subscription lack their goal identity. */
+export interface SubscriptionWork {
+  readonly subscriptionId: string;
+  readonly goalMissing: number;
+}
+
+/**
+ * Packs subscriptions into portions that fit one page of `size` VMs each, so that small subscriptions share a query;
+ * one with more VMs has a portion, of several pages, to itself.
+ */
+export function portions(work: readonly SubscriptionWork[], size = 1000): SubscriptionWork[][] {
+  const packed: SubscriptionWork[][] = [];
+  let open: SubscriptionWork[] = [];
+  let filled = 0;
+  for (const subscription of [...work].sort((a, b) => b.goalMissing - a.goalMissing)) {
+    if (open.length > 0 && filled + subscription.goalMissing > size) {
+      packed.push(open);
+      open = [];
+      filled = 0;
+    }
+    open.push(subscription);
+    filled += subscription.goalMissing;
+  }
+  return open.length > 0 ? [...packed, open] : packed;
+}
+
+/** The same VMs, one of each subscription in turn, so that every subscription's own limits are used side by side. */
+export function interleave(vms: readonly ResourceId[]): ResourceId[] {
+  const queues = [...Map.groupBy(vms, (vm) => fold(vm.subscriptionId)).values()];
+  const longest = Math.max(0, ...queues.map((queue) => queue.length));
+  return Array.from({ length: longest }, (_, turn) => queues.map((queue) => queue[turn]))
+    .flat()
+    .filter((vm) => vm !== undefined);
+}

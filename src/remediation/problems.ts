@@ -1,0 +1,75 @@
+import { type ScopeProblem, UNREADABLE_NEXT } from '../azure/scopeResolution.ts';
+import { nextStep, reasonText } from '../domain/outcome.ts';
+import { fold, type ResourceId } from '../domain/resourceId.ts';
+import type { VmReport } from './vm.ts';
+
+/** Something a person should look at: one for each cause, however many VMs it holds back (R13). */
+export interface Problem {
+  /** What it is about: a scope, a subscription, an identity or a VM. */
+  readonly subject: string;
+  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`. */
+  readonly reason: string;
+  readonly detail: string;
+  readonly next: string;
+  /** How many VMs it holds back. */
+  vms: number;
+}
+
+// These concern one VM each; everything else failed concerns its subscription or the goal identity there.
+const ABOUT_ONE_VM = new Set([
+  'read-only-lock',
+  'conflict',
+  'not-kept',
+  'operation-failed',
+  'not-allowed',
+  'deny-policy',
+]);
+const ABOUT_THE_IDENTITY = new Set(['identity-missing', 'identity-forbidden', 'identity-not-ready']);
+const MOST_PROBLEMS = 1000;
+
+/** Collects problems while a sweep runs. */
+export interface Problems {
+  /** Adds a problem that is not about the outcome of a VM; the same subject and reason only once. */
+  add(problem: Omit<Problem, 'vms'>): void;
+  /** Adds a scope that cannot be worked on. */
+  addScope(problem: ScopeProblem): void;
+  /** Adds the failure of a VM to the problem it belongs to; other outcomes are no problem. */
+  addFailure(report: VmReport): void;
+  /** Everything found, the one that holds back most VMs first. */
+  list(): Problem[];
+}
+
+/** Makes a collector. Its size is bounded; failures that do not fit are still counted in the tally of outcomes. */
+export function problemCollector(): Problems {
+  const found = new Map<string, Problem>();
+
+  function entry(problem: Omit<Problem, 'vms'>): Problem {
+    const key = `${problem.reason} ${fold(problem.subject)}`;
+    const known = found.get(key) ?? { ...problem, vms: 0 };
+    if (found.size < MOST_PROBLEMS) found.set(key, known);
+    return known;
+  }
+
+  return {
+    add: entry,
+    addScope: ({ scope, message }) =>
+      entry({
+        subject: scope,
+        reason: 'scope-unreadable',
+        detail: message,
+        next: UNREADABLE_NEXT,
+      }),
+    addFailure({ vm, goal, outcome }) {
+      if (outcome.outcome !== 'failed') return;
+      const subject = subjectOf(outcome.reason, vm, goal);
+      const detail = outcome.detail ?? reasonText(outcome).meaning;
+      entry({ subject, reason: outcome.reason, detail, next: nextStep(outcome, vm, goal) }).vms++;
+    },
+    list: () => [...found.values()].sort((a, b) => b.vms - a.vms),
+  };
+}
+
+function subjectOf(reason: string, vm: ResourceId, goal: string): string {
+  if (ABOUT_ONE_VM.has(reason)) return vm.id;
+  return ABOUT_THE_IDENTITY.has(reason) ? goal : `/subscriptions/${vm.subscriptionId}`;
+}

@@ -1,0 +1,155 @@
+import type { App } from '../app.ts';
+import { type AzureError, toAzureError } from '../azure/errors.ts';
+import { operationError, patchVmIdentity, readVm } from '../azure/virtualMachines.ts';
+import { carries, decide } from '../domain/decide.ts';
+import { goalIdentity } from '../domain/goalIdentity.ts';
+import { identityPatch } from '../domain/identityPatch.ts';
+import { type Outcome, outcome } from '../domain/outcome.ts';
+import { fold, type ResourceId } from '../domain/resourceId.ts';
+import type { ResolvedScopes } from '../domain/scopes.ts';
+import { failureReason, type GoalIdentities, type GoalIdentity } from './goalIdentities.ts';
+
+/** What remediating VMs needs: the app, the scopes as resolved now, and the goal identities seen to so far. */
+export interface Remediation {
+  readonly app: App;
+  readonly scopes: ResolvedScopes;
+  readonly identities: GoalIdentities;
+}
+
+/** A VM to look at, with what is known of it besides its id. */
+export interface Candidate {
+  readonly vm: ResourceId;
+  readonly location: string;
+  /** `managedBy` of its resource group; empty when nobody manages it. */
+  readonly groupManagedBy: string;
+}
+
+/** How the look at one VM ended. */
+export interface VmReport {
+  readonly vm: ResourceId;
+  readonly location: string;
+  readonly goal: string;
+  readonly outcome: Outcome;
+  /** How many times a write was tried. */
+  readonly attempts: number;
+}
+
+/** Either the end, or an accepted write still to be confirmed. */
+export type Started =
+  | { readonly state: 'ended'; readonly report: VmReport }
+  | { readonly state: 'accepted'; readonly confirm: () => Promise<VmReport> };
+
+const MAX_ATTEMPTS = 6;
+
+/**
+ * Reads the VM, decides, and if need be sends the write; returns once Azure accepted it, so that confirming holds up
+ * nobody. Never throws: everything that can go wrong is an outcome.
+ */
+export async function startRemediation(context: Remediation, candidate: Candidate): Promise<Started> {
+  const { settings } = context.app;
+  const goal = goalIdentity(settings.policy.identity, { ...candidate.vm, location: candidate.location });
+  const end = (result: Outcome, attempts = 0): Started => ({
+    state: 'ended',
+    report: { vm: candidate.vm, location: candidate.location, goal, outcome: result, attempts },
+  });
+  try {
+    if (settings.policy.effect !== 'DeployIfNotExists') return end(await decideOnly(context, candidate));
+    const identity = await context.identities.ensure(goal, candidate.location);
+    if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));
+    return await identity.admit(() => assign(context, candidate, goal, identity, end));
+  } catch (error) {
+    return end(outcomeOfError(toAzureError(error)));
+  }
+}
+
+/** Remediates one VM from start to confirmed end. Never throws. */
+export async function remediateVm(context: Remediation, candidate: Candidate): Promise<VmReport> {
+  const started = await startRemediation(context, candidate);
+  return started.state === 'ended' ? started.report : started.confirm();
+}
+
+async function decideOnly({ app, scopes }: Remediation, candidate: Candidate): Promise<Outcome> {
+  const { facts } = await readVm(app.clients, candidate.vm);
+  const { groupManagedBy } = candidate;
+  const decision = decide({ ...facts, groupManagedBy }, app.settings.policy, scopes);
+  return decision.action === 'leave' ? decision.outcome : outcome('deferred', 'audit-only');
+}
+
+async function assign(
+  context: Remediation,
+  candidate: Candidate,
+  goal: string,
+  identity: GoalIdentity & { state: 'ready' },
+  end: (result: Outcome, attempts: number) => Started,
+): Promise<Started> {
+  const { app, scopes } = context;
+  const { vm, groupManagedBy } = candidate;
+  for (let attempt = 1; ; attempt++) {
+    const { facts, etag } = await readVm(app.clients, vm);
+    const decision = decide({ ...facts, groupManagedBy }, app.settings.policy, scopes);
+    if (decision.action === 'leave') return end(decision.outcome, attempt - 1);
+    // The location decides the goal; a VM deleted and made again elsewhere is the next sweep's.
+    if (fold(decision.goal) !== fold(goal)) return end(outcome('excluded', 'vm-gone'), attempt - 1);
+    try {
+      const operationUrl = await patchVmIdentity(app.clients, vm, identityPatch(facts.identity, goal), etag);
+      return { state: 'accepted', confirm: () => confirm(context, candidate, goal, attempt, operationUrl) };
+    } catch (error) {
+      const failure = toAzureError(error);
+      if (attempt >= MAX_ATTEMPTS || !isWorthAnother(failure, identity.fresh, attempt)) {
+        return end(outcomeOfError(failure), attempt);
+      }
+      await app.clock.sleep(backoffMs(failure, attempt, app.random));
+    }
+  }
+}
+
+// A conflict wants a new read and decision (R10). A new identity takes some seconds to be visible everywhere, and
+// until then is refused like one that does not exist; one known of old gets a single second chance.
+function isWorthAnother(failure: AzureError, fresh: boolean, attempt: number): boolean {
+  if (failure.kind === 'conflict') return true;
+  const unseen = failure.kind === 'identity-not-ready' || failure.kind === 'identity-forbidden';
+  return unseen && (fresh || attempt === 1);
+}
+
+// Compute refills 4 writes a minute for one VM after a burst of 12 (azure-facts, section 2): six tries fit.
+function backoffMs(failure: AzureError, attempt: number, random: () => number): number {
+  const base = failure.kind === 'conflict' ? 500 : 2_000;
+  return base * 2 ** (attempt - 1) * (0.75 + random() / 2);
+}
+
+async function confirm(
+  { app }: Remediation,
+  candidate: Candidate,
+  goal: string,
+  attempts: number,
+  operationUrl: string | undefined,
+): Promise<VmReport> {
+  const { vm, location } = candidate;
+  const end = (result: Outcome): VmReport => ({ vm, location, goal, outcome: result, attempts });
+  try {
+    await app.clock.sleep(app.settings.confirmAfterMs);
+    const { facts } = await readVm(app.clients, vm);
+    const state = fold(facts.provisioningState);
+    if (state === 'failed') {
+      const failure = await operationError(app.clients, vm, operationUrl, app.armEndpoint);
+      if (failure) return end(outcome('failed', operationReason(failure), failure.message));
+    }
+    if (state === 'updating' || state === 'creating') return end(outcome('deferred', 'still-updating'));
+    return end(
+      carries(facts.identity, goal) ? outcome('assigned', 'goal-added') : outcome('failed', 'not-kept'),
+    );
+  } catch (error) {
+    return end(outcomeOfError(toAzureError(error)));
+  }
+}
+
+function operationReason(failure: AzureError) {
+  const reason = failureReason(failure);
+  return reason === 'transient' || reason === 'unexpected' ? 'operation-failed' : reason;
+}
+
+function outcomeOfError(failure: AzureError): Outcome {
+  if (failure.kind === 'not-found') return outcome('excluded', 'vm-gone');
+  if (failure.kind === 'being-deleted') return outcome('excluded', 'vm-deleting');
+  return outcome('failed', failureReason(failure), failure.message);
+}
