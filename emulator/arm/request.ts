@@ -1,0 +1,83 @@
+import type { ArmPath } from '../state/armPath.ts';
+import type { Clock } from '../state/clock.ts';
+import type { Entry, Store } from '../state/store.ts';
+import type { Access } from './access.ts';
+import { errors } from './errors.ts';
+import type { Operations } from './operations.ts';
+import type { Principal } from './principals.ts';
+
+/** A request that passed the gateway: signed in, with a path and an api-version that make sense. */
+export interface ArmRequest {
+  readonly method: string;
+  readonly path: ArmPath;
+  readonly query: URLSearchParams;
+  readonly apiVersion: string;
+  readonly principal: Principal;
+  /** Scheme, host and port the caller used. */
+  readonly origin: string;
+  /** The id of this request, which is also that of the operation it starts (wire-behaviour 1.4). */
+  readonly requestId: string;
+  header(name: string): string | undefined;
+  /** The body as an object. Throws ArmError 400 when it is none. */
+  json(): Record<string, unknown>;
+}
+
+/** What is sent back. A body of undefined is an empty one. */
+export interface ArmAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** What handlers work on. */
+export interface World {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly operations: Operations;
+  /** Who may do what, as the state says now. */
+  access(): Access;
+  /** How long a new identity cannot be assigned, in ms of the emulator's time. */
+  readonly identityVisibleAfterMs: number;
+  /** Told of every write that Azure would raise an event for. */
+  onWrite(entry: Entry, request: ArmRequest): void;
+}
+
+/** Answers requests of one resource type; undefined when it does not know the method. */
+export type Handler = (world: World, request: ArmRequest) => ArmAnswer | undefined;
+
+/** Throws ArmError 404 unless subscription and, if the path names one, resource group exist. */
+export function requirePlace({ store }: World, { path }: ArmRequest): void {
+  const { subscriptionId, resourceGroup } = path;
+  if (subscriptionId === undefined) return;
+  if (!store.get(`/subscriptions/${subscriptionId}`)) throw errors.subscriptionNotFound(subscriptionId);
+  if (resourceGroup === undefined) return;
+  if (!store.get(`/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`)) {
+    throw errors.groupNotFound(resourceGroup);
+  }
+}
+
+/** Live entries of a type in the subscription, or the group, that the path names. */
+export function* entriesAt({ store }: World, { path }: ArmRequest, type: string): Generator<Entry> {
+  const group =
+    path.resourceGroup === undefined
+      ? undefined
+      : `/subscriptions/${path.subscriptionId}/resourcegroups/${path.resourceGroup}/`.toLowerCase();
+  for (const entry of store.list(type, path.subscriptionId)) {
+    if (entry.deleted) continue;
+    if (group === undefined || entry.resource.id.toLowerCase().startsWith(group)) yield entry;
+  }
+}
+
+/** A location as Azure normalises it: `West US` is `westus` (wire-behaviour, section 4). */
+export function normalLocation(location: unknown): string {
+  return String(location ?? '')
+    .replaceAll(' ', '')
+    .toLowerCase();
+}
+
+/** Tags of a request body; undefined when there are none. */
+export function readTags(body: Record<string, unknown>): Record<string, string> | undefined {
+  const { tags } = body;
+  if (tags === null || typeof tags !== 'object') return undefined;
+  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value ?? '')]));
+}

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Fault, Faults } from '../control/faults.ts';
+import type { Journal } from '../control/journal.ts';
+import { answerQuery } from '../graph/answerQuery.ts';
+import type { GraphSource } from '../graph/graphSource.ts';
+import { parseArmPath } from '../state/armPath.ts';
+import type { Certificate } from './certificate.ts';
+import { ArmError, errors } from './errors.ts';
+import { requireApiVersion, route } from './gateway.ts';
+import type { Principal } from './principals.ts';
+import type { ArmAnswer, ArmRequest, World } from './request.ts';
+import type { Tokens } from './tokens.ts';
+
+/** What the Resource Manager server is made of. */
+export interface ArmServerParts {
+  readonly world: World;
+  readonly tokens: Tokens;
+  readonly journal: Journal;
+  readonly faults: Faults;
+  readonly certificate: Certificate;
+  /** Resource Graph as the caller may see it. */
+  graphFor(principal: Principal): GraphSource;
+}
+
+const GRAPH_PATH = '/providers/microsoft.resourcegraph/resources';
+// On every answer that was recorded.
+const COMMON_HEADERS = {
+  'cache-control': 'no-cache',
+  pragma: 'no-cache',
+  expires: '-1',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+};
+
+/** Resource Manager over TLS: one route, since ARM's paths are no patterns a router could hold. Not listening yet. */
+export function armServer(parts: ArmServerParts): FastifyInstance {
+  const { key, cert } = parts.certificate;
+  const server = fastify({
+    https: { key, cert },
+    bodyLimit: 4 * 1024 * 1024,
+    logger: false,
+    exposeHeadRoutes: false,
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  server.all('*', (request, reply) => serve(parts, request, reply));
+  server.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    reply.status(status).send({
+      error: {
+        code: status === 413 ? 'RequestEntityTooLarge' : 'InternalServerError',
+        message: error.message,
+      },
+    });
+  });
+  return server;
+}
+
+async function serve(parts: ArmServerParts, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { world, journal, faults } = parts;
+  const [rawPath = '', rawQuery = ''] = splitOnce(request.raw.url ?? '/', '?');
+  const { method } = request;
+  const requestId = randomUUID();
+  let principal: Principal | undefined;
+  let answer: ArmAnswer;
+  const fault = faults.take(method, readable(rawPath));
+  if (fault && (fault.latencyMs > 0 || fault.reset === 'before')) {
+    await delay(fault.latencyMs / world.clock.speed);
+    if (fault.reset === 'before') {
+      journal.add(world.clock.now(), '', method, readable(rawPath), 0);
+      return breakConnection(request, reply);
+    }
+  }
+  try {
+    principal = parts.tokens.check(request.headers.authorization);
+    answer =
+      fault?.status === undefined
+        ? work(parts, request, rawPath, rawQuery, principal, requestId)
+        : faultAnswer(fault);
+  } catch (error) {
+    if (!(error instanceof ArmError)) throw error;
+    answer = { status: error.status, headers: error.headers, body: error.body };
+  }
+  journal.add(world.clock.now(), principal?.clientId ?? '', method, readable(rawPath), answer.status);
+  if (fault?.reset === 'after') return breakConnection(request, reply);
+  return send(reply, request, answer, requestId);
+}
+
+function work(
+  parts: ArmServerParts,
+  request: FastifyRequest,
+  rawPath: string,
+  rawQuery: string,
+  principal: Principal,
+  requestId: string,
+): ArmAnswer {
+  const path = parsePath(rawPath);
+  const query = new URLSearchParams(rawQuery);
+  const apiVersion = requireApiVersion(query.get('api-version'));
+  if (path.path.toLowerCase() === GRAPH_PATH && request.method === 'POST') {
+    const now = new Date(parts.world.clock.now());
+    return answerQuery({ apiVersion, body: parseBody(request.body), now }, parts.graphFor(principal));
+  }
+  const armRequest: ArmRequest = {
+    method: request.method,
+    path,
+    query,
+    apiVersion,
+    principal,
+    requestId,
+    origin: `https://${request.host}`,
+    header: (name) => {
+      const value = request.headers[name];
+      return Array.isArray(value) ? value.join(',') : value;
+    },
+    json: () => {
+      const body = parseBody(request.body);
+      if (body === null || typeof body !== 'object' || Array.isArray(body)) {
+        throw errors.invalidContent('Unexpected value; an object was expected.');
+      }
+      return body as Record<string, unknown>;
+    },
+  };
+  return route(parts.world, armRequest);
+}
+
+function send(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  answer: ArmAnswer,
+  requestId: string,
+): FastifyReply {
+  const { status, headers = {}, body } = answer;
+  const correlationId = String(request.headers['x-ms-correlation-request-id'] ?? requestId);
+  reply.status(status).headers({
+    ...COMMON_HEADERS,
+    ...remaining(request.method),
+    'x-ms-request-id': requestId,
+    'x-ms-correlation-request-id': correlationId,
+    'x-ms-routing-request-id': `EASTUS:${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}:${correlationId}`,
+    ...headers,
+  });
+  if (body === undefined) return reply.send();
+  return reply
+    .type('application/json; charset=utf-8')
+    .send(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+// Full buckets less this request: nothing is counted yet.
+function remaining(method: string): Record<string, string> {
+  if (method === 'GET') return { 'x-ms-ratelimit-remaining-subscription-reads': '249' };
+  if (method === 'DELETE') return { 'x-ms-ratelimit-remaining-subscription-deletes': '199' };
+  if (method === 'HEAD' || method === 'POST') return {};
+  return { 'x-ms-ratelimit-remaining-subscription-writes': '199' };
+}
+
+function faultAnswer({ status = 500, headers, body }: Fault): ArmAnswer {
+  return { status, headers, ...(body !== undefined && { body }) };
+}
+
+function breakConnection(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  request.raw.socket.destroy();
+  return reply.hijack();
+}
+
+function parseBody(body: unknown): unknown {
+  if (body === undefined || body === null || body === '')
+    throw errors.invalidContent('The request body is missing.');
+  try {
+    return JSON.parse(String(body));
+  } catch (error) {
+    throw errors.invalidContent((error as Error).message);
+  }
+}
+
+function parsePath(rawPath: string) {
+  try {
+    return parseArmPath(rawPath);
+  } catch {
+    throw errors.badRequest('The request URL is not valid.');
+  }
+}
+
+function readable(rawPath: string): string {
+  try {
+    return parseArmPath(rawPath).path;
+  } catch {
+    return rawPath;
+  }
+}
+
+function splitOnce(text: string, at: string): [string, string] {
+  const index = text.indexOf(at);
+  return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)];
+}

@@ -1,0 +1,217 @@
+import type { ArmIdentity, ArmResource } from '../state/armResource.ts';
+import type { Entry } from '../state/store.ts';
+import { operationHeaders } from './computeOperations.ts';
+import { errors } from './errors.ts';
+import { requireUnlocked } from './locks.ts';
+import { guidOf } from './principals.ts';
+import {
+  type ArmAnswer,
+  type ArmRequest,
+  entriesAt,
+  normalLocation,
+  readTags,
+  requirePlace,
+  type World,
+} from './request.ts';
+import { applyIdentity } from './vmIdentity.ts';
+
+export const VM_TYPE = 'microsoft.compute/virtualmachines';
+const TYPE = 'Microsoft.Compute/virtualMachines';
+/** Answers carry an ETag from this api-version on (wire-behaviour 1.4). */
+const ETAG_SINCE = '2024-03-01';
+
+/** Virtual machines: GET, list, PUT, PATCH, DELETE (a01-a14; wire-behaviour, section 1). */
+export function virtualMachines(world: World, request: ArmRequest): ArmAnswer | undefined {
+  const { method, path } = request;
+  requirePlace(world, request);
+  if (path.isCollection) return method === 'GET' ? list(world, request) : undefined;
+  const entry = world.store.get(path.path);
+  const name = path.names[0] ?? '';
+  if (method === 'PUT') return put(world, request, entry);
+  if (!entry) throw errors.resourceNotFound(`${TYPE}/${name}`, path.resourceGroup ?? '');
+  if (method === 'GET')
+    return { status: 200, headers: getHeaders(entry, request), body: vmBody(entry, request) };
+  if (method === 'PATCH') return patch(world, request, entry);
+  return method === 'DELETE' ? remove(world, request, entry) : undefined;
+}
+
+function patch(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
+  const { resource } = entry;
+  requireWritable(world, request, entry);
+  const body = request.json();
+  const change =
+    'identity' in body
+      ? applyIdentity(world, request, resource.id, resource.identity, body.identity)
+      : { stored: resource.identity, shown: resource.identity };
+  const tags = readTags(body);
+  const properties = body.properties as Record<string, unknown> | undefined;
+  const updated = withIdentity(
+    {
+      ...resource,
+      ...(tags && { tags }),
+      ...(properties && { properties: { ...resource.properties, ...properties } }),
+    },
+    change.stored,
+  );
+  const work = Object.keys(body).join() === 'identity' ? 'identityPatch' : 'patch';
+  return accept(world, request, updated, change.shown, 200, work);
+}
+
+function put(world: World, request: ArmRequest, present: Entry | undefined): ArmAnswer {
+  const { path } = request;
+  const body = request.json();
+  const [name = ''] = path.names;
+  const location = normalLocation(body.location);
+  if (location === '')
+    throw errors.invalidParameter('location', 'The location property is required for this definition.');
+  if (present) {
+    requireWritable(world, request, present);
+    if (present.resource.location !== location) throw errors.propertyChange('location');
+  } else {
+    requireMatch(request, undefined);
+    requireUnlocked(world.store, path.path, 'write');
+  }
+  const id =
+    present?.resource.id ??
+    `/subscriptions/${path.subscriptionId}/resourceGroups/${path.resourceGroup}/providers/${TYPE}/${name}`;
+  // A PUT without identity leaves it as it is (one recorded sample, a13).
+  const change =
+    'identity' in body && body.identity !== null
+      ? applyIdentity(world, request, id, present?.resource.identity, body.identity)
+      : { stored: present?.resource.identity, shown: present?.resource.identity };
+  const { identity: _, ...rest } = body;
+  const properties = {
+    ...(body.properties as Record<string, unknown> | undefined),
+    vmId: present?.resource.properties?.vmId ?? guidOf(`vm ${id} ${request.requestId}`),
+    timeCreated: present?.resource.properties?.timeCreated ?? new Date(world.clock.now()).toISOString(),
+  };
+  const resource = withIdentity(
+    { ...rest, id, name, type: TYPE, location, tags: readTags(body) ?? {}, properties },
+    change.stored,
+  );
+  return present
+    ? accept(world, request, resource, change.shown, 200, 'update')
+    : accept(world, request, resource, change.shown, 201, 'create');
+}
+
+function accept(
+  world: World,
+  request: ArmRequest,
+  resource: ArmResource,
+  shown: ArmIdentity | undefined,
+  status: 200 | 201,
+  work: 'identityPatch' | 'patch' | 'update' | 'create',
+): ArmAnswer {
+  const entry = world.store.put({
+    ...resource,
+    properties: { ...resource.properties, provisioningState: 'Succeeded' },
+  });
+  const operation = world.operations.begin(request.requestId, status === 201 ? 'Creating' : 'Updating', work);
+  entry.operation = operation;
+  world.onWrite(entry, request);
+  const body = vmBody(entry, request);
+  return {
+    status,
+    headers: {
+      ...operationHeaders(request, operation, resource.location ?? ''),
+      ...etagHeader(entry, request),
+      'x-ms-ratelimit-remaining-resource': status === 201 ? PUT_REMAINING : UPDATE_REMAINING,
+      ...(status === 201 && { 'retry-after': '10' }),
+    },
+    // The answer says what was accepted, even where the operation is over at once.
+    body: withIdentity(
+      { ...body, properties: { ...body.properties, provisioningState: operation.kind } },
+      shown,
+    ),
+  };
+}
+
+function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
+  requireUnlocked(world.store, entry.resource.id, 'delete');
+  requireMatch(request, entry);
+  const operation = world.operations.begin(request.requestId, 'Deleting', 'delete');
+  entry.operation = operation;
+  entry.version++;
+  const headers = operationHeaders(request, operation, entry.resource.location ?? '');
+  const location = `${headers['azure-asyncoperation']}&monitor=true`;
+  return { status: 202, headers: { ...headers, location, 'retry-after': '10' } };
+}
+
+function list(world: World, request: ArmRequest): ArmAnswer {
+  const value = [...entriesAt(world, request, VM_TYPE)].map((entry) => {
+    const body = vmBody(entry, request);
+    // A list of a whole subscription has the group in upper case, that of a group as created (wire-behaviour 1.5).
+    if (request.path.resourceGroup !== undefined) return { ...body, id: entry.resource.id };
+    const id = entry.resource.id.replace(
+      /(\/resourceGroups\/)([^/]+)/i,
+      (_, before, group) => before + group.toUpperCase(),
+    );
+    return { ...body, id };
+  });
+  return { status: 200, headers: { 'x-ms-ratelimit-remaining-resource': LIST_REMAINING }, body: { value } };
+}
+
+function requireWritable(world: World, request: ArmRequest, entry: Entry): void {
+  requireUnlocked(world.store, entry.resource.id, 'write');
+  if (entry.operation?.kind === 'Deleting') throw errors.vmBeingDeleted(entry.resource.name);
+  requireMatch(request, entry);
+}
+
+function requireMatch(request: ArmRequest, entry: Entry | undefined): void {
+  const ifMatch = request.header('if-match');
+  const ifNoneMatch = request.header('if-none-match');
+  const etag = entry ? etagOf(entry) : '';
+  const matches = (condition: string) =>
+    condition === '*' ? entry !== undefined : condition.split(',').some((one) => bare(one) === bare(etag));
+  if (ifMatch !== undefined && !matches(ifMatch)) throw errors.preconditionFailed(ifMatch, etag);
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch)) throw errors.preconditionFailed(ifNoneMatch, etag);
+}
+
+function bare(etag: string): string {
+  return etag.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
+}
+
+function etagOf(entry: Entry): string {
+  return `"${entry.version}"`;
+}
+
+function etagHeader(entry: Entry, { apiVersion }: ArmRequest): Record<string, string> {
+  return apiVersion >= ETAG_SINCE ? { etag: etagOf(entry) } : {};
+}
+
+// With instanceView the ETag comes in the body only (recorded in a05).
+function getHeaders(entry: Entry, request: ArmRequest): Record<string, string> {
+  const etag = request.query.get('$expand') === 'instanceView' ? {} : etagHeader(entry, request);
+  return { ...etag, 'x-ms-ratelimit-remaining-resource': GET_REMAINING };
+}
+
+/** The VM as an answer shows it: id as the URL spelled it (4,156 of 4,156 recorded), state as of now, ETag. */
+function vmBody(entry: Entry, request: ArmRequest): ArmResource {
+  const { resource, operation } = entry;
+  const { path } = request;
+  const id = path.isCollection
+    ? resource.id
+    : resource.id.replace(/(\/resourceGroups\/)[^/]+/i, (_, before) => before + path.resourceGroup);
+  const properties = { ...resource.properties };
+  if (operation) properties.provisioningState = operation.kind;
+  properties.provisioningState ??= 'Succeeded';
+  return {
+    ...resource,
+    id,
+    properties,
+    ...(request.apiVersion >= ETAG_SINCE && { etag: etagOf(entry) }),
+  };
+}
+
+function withIdentity(resource: ArmResource, identity: ArmIdentity | undefined): ArmResource {
+  const { identity: _, ...rest } = resource;
+  return identity ? { ...rest, identity } : rest;
+}
+
+// Full buckets less this request: nothing is counted yet.
+const UPDATE_REMAINING =
+  'Microsoft.Compute/UpdateVMSubscriptionMaximum;1499,Microsoft.Compute/UpdateVMResource;11';
+const PUT_REMAINING = 'Microsoft.Compute/PutVMSubscriptionMaximum;1499,Microsoft.Compute/PutVMResource;11';
+const GET_REMAINING =
+  'Microsoft.Compute/LowCostGetSubscriptionMaximum;23999,Microsoft.Compute/LowCostGetResource;35';
+const LIST_REMAINING = 'Microsoft.Compute/HighCostGetSubscriptionMaximum;899';

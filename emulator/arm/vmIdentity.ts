@@ -1,0 +1,139 @@
+import { parseArmPath } from '../state/armPath.ts';
+import type { ArmIdentity } from '../state/armResource.ts';
+import { errors } from './errors.ts';
+import { guidOf, TENANT_ID } from './principals.ts';
+import type { ArmRequest, World } from './request.ts';
+
+const ASSIGN = 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action';
+const MOST_IN_ONE_REQUEST = 150;
+type Values = Record<string, { principalId?: string; clientId?: string }>;
+
+/** What a write makes of a VM's identity. */
+export interface IdentityChange {
+  /** The identity afterwards, complete; undefined when there is none. */
+  readonly stored: ArmIdentity | undefined;
+  /** The same as the answer shows it: `{}` for ids that are new to this VM (wire-behaviour 1.2). */
+  readonly shown: ArmIdentity | undefined;
+}
+
+/**
+ * Applies the `identity` of a request (wire-behaviour 1.1, recorded in a01-a09). In a PATCH the map merges: `{}` adds,
+ * `null` removes, what is not mentioned stays; in a PUT it is the whole map. `type` is always a whole value: leaving
+ * SystemAssigned out removes the system identity, leaving UserAssigned out removes all user-assigned ones.
+ * Throws ArmError as Azure refuses: see docs/emulator.md for which error rests on what.
+ */
+export function applyIdentity(
+  world: World,
+  request: ArmRequest,
+  vmId: string,
+  before: ArmIdentity | undefined,
+  wanted: unknown,
+): IdentityChange {
+  const { type, userAssignedIdentities } = readIdentity(wanted);
+  const types = type.split(',').map((part) => part.trim());
+  const system = types.includes('SystemAssigned');
+  const user = types.includes('UserAssigned');
+  const named = Object.entries(userAssignedIdentities ?? {});
+  const added = named.filter(([, value]) => value !== null).map(([id]) => id);
+  if (!user && added.length > 0) {
+    throw errors.invalidParameter(
+      'identity.userAssignedIdentities',
+      `The identity type '${type}' cannot be combined with user assigned identities. Use 'UserAssigned' or 'SystemAssigned, UserAssigned'.`,
+    );
+  }
+  requireAssignable(world, request, vmId, added);
+
+  const old = before?.userAssignedIdentities ?? {};
+  const oldKeys = new Map(Object.keys(old).map((key) => [key.toLowerCase(), key]));
+  const merged: Values = user && request.method === 'PATCH' ? { ...old } : {};
+  const shown: Values = { ...merged };
+  for (const [id, value] of user ? named : []) {
+    const known = oldKeys.get(id.toLowerCase());
+    if (value === null) {
+      delete merged[known ?? id];
+      delete shown[known ?? id];
+      continue;
+    }
+    const key = known ?? id;
+    merged[key] = valuesOf(world, id);
+    shown[key] = known === undefined ? {} : merged[key];
+  }
+  if (user && Object.keys(merged).length === 0) {
+    throw errors.missingIdentityIds(type);
+  }
+  const common = systemPart(vmId, before, system);
+  const typeText = [...(system ? ['SystemAssigned'] : []), ...(user ? ['UserAssigned'] : [])].join(', ');
+  const make = (map: Values): ArmIdentity | undefined =>
+    typeText === '' ? undefined : { type: typeText, ...common, ...(user && { userAssignedIdentities: map }) };
+  return { stored: make(merged), shown: make(shown) };
+}
+
+function readIdentity(wanted: unknown): {
+  type: string;
+  userAssignedIdentities?: Record<string, object | null>;
+} {
+  if (wanted === null || typeof wanted !== 'object' || Array.isArray(wanted)) {
+    throw errors.invalidContent('The identity property must be an object.');
+  }
+  const { type, userAssignedIdentities } = wanted as { type?: unknown; userAssignedIdentities?: unknown };
+  const spelled = ['None', 'SystemAssigned', 'UserAssigned', 'SystemAssigned, UserAssigned'].find(
+    (known) =>
+      known.replace(' ', '').toLowerCase() ===
+      String(type ?? '')
+        .replaceAll(' ', '')
+        .toLowerCase(),
+  );
+  if (spelled === undefined) {
+    throw errors.invalidParameter(
+      'identity.type',
+      `The value '${String(type ?? '')}' of parameter 'identity.type' is invalid.`,
+    );
+  }
+  if (userAssignedIdentities === undefined || userAssignedIdentities === null) return { type: spelled };
+  for (const [id, value] of Object.entries(userAssignedIdentities)) {
+    const empty = value !== null && typeof value === 'object' && Object.keys(value).length === 0;
+    if (value !== null && !empty) throw errors.invalidIdentityValues(id);
+  }
+  return { type: spelled, userAssignedIdentities: userAssignedIdentities as Record<string, object | null> };
+}
+
+// The right to assign is checked first: by it a dangling id is refused as a linked scope (azure-facts, section 5).
+// Who holds the right anyway, by a role higher up, hears of the missing identity instead (f07).
+function requireAssignable(world: World, request: ArmRequest, vmId: string, ids: readonly string[]): void {
+  for (const id of ids) {
+    if (!isIdentityId(id)) throw errors.invalidPropertyId(id);
+  }
+  const { principal } = request;
+  const access = world.access();
+  const refused = ids.filter((id) => !access.allowed(principal, ASSIGN, id));
+  if (refused.length > 0) {
+    const action = 'Microsoft.Compute/virtualMachines/write';
+    throw errors.linkedAuthorizationFailed(principal.clientId, principal.objectId, action, vmId, refused);
+  }
+  if (ids.length > MOST_IN_ONE_REQUEST) throw errors.tooManyIdentities(vmId, ids.length);
+  const now = world.clock.now();
+  for (const id of ids) {
+    const entry = world.store.get(id);
+    const visible = entry && entry.visibleAt <= now;
+    if (!visible) {
+      throw errors.identityNotFound(vmId, id.replace(/\/resourcegroups\//i, '/resourcegroups/'));
+    }
+  }
+}
+
+function isIdentityId(id: string): boolean {
+  const path = id.startsWith('/') && !id.includes('%') ? parseArmPath(id) : undefined;
+  const type = `${path?.namespace}/${path?.type}`.toLowerCase();
+  return type === 'microsoft.managedidentity/userassignedidentities' && !path?.isCollection;
+}
+
+function valuesOf(world: World, id: string): { principalId: string; clientId: string } {
+  const properties = world.store.get(id)?.resource.properties ?? {};
+  return { principalId: String(properties.principalId), clientId: String(properties.clientId) };
+}
+
+function systemPart(vmId: string, before: ArmIdentity | undefined, system: boolean) {
+  if (!system) return {};
+  const principalId = before?.principalId ?? guidOf(`system ${vmId} ${Date.now()}`);
+  return { principalId, tenantId: before?.tenantId ?? TENANT_ID };
+}

@@ -1,0 +1,153 @@
+import type { AddressInfo } from 'node:net';
+import { type Access, access } from './arm/access.ts';
+import { makeCertificate } from './arm/certificate.ts';
+import { createOperations } from './arm/operations.ts';
+import { remediator, TENANT_ID } from './arm/principals.ts';
+import type { World } from './arm/request.ts';
+import { armServer } from './arm/server.ts';
+import { createTokens } from './arm/tokens.ts';
+import { controlServer } from './control/controlServer.ts';
+import { createFaults, type Faults } from './control/faults.ts';
+import { createJournal, type Journal } from './control/journal.ts';
+import { identityEndpoint } from './identityEndpoint.ts';
+import { seededRandom } from './random.ts';
+import { createClock } from './state/clock.ts';
+import { graphSource } from './state/graphRows.ts';
+import { seed, toResource } from './state/seed.ts';
+import { createStore, type Store } from './state/store.ts';
+
+/** How an embedded Azure behaves. Every time is in the emulator's seconds, which `speed` makes shorter. */
+export interface AzureOptions {
+  /** Port of Resource Manager; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** What there is at the start: resources in ARM's form. */
+  readonly fleet?: Iterable<unknown> | AsyncIterable<unknown>;
+  readonly speed?: number;
+  /** How far Resource Graph stays behind writes. Default 30: most changes take 30-60 s (azure-facts, section 4). */
+  readonly graphLagSeconds?: number;
+  /** How long a new identity cannot be assigned. Default 5; Azure promises nothing (azure-facts, section 5). */
+  readonly identityVisibleAfterSeconds?: number;
+  /** Multiplies the durations of operations; 0 ends each at once. Default 1. */
+  readonly operationScale?: number;
+  /** Seed of all chance. Default 1. */
+  readonly seed?: number;
+}
+
+/** A running embedded Azure. */
+export interface Azure {
+  /** https; Resource Manager. */
+  readonly armEndpoint: string;
+  /** http; the App Service managed-identity endpoint. */
+  readonly identityEndpoint: string;
+  readonly identityHeader: string;
+  /** The authority of its certificate, for NODE_EXTRA_CA_CERTS. */
+  readonly caFile: string;
+  /** http; journal, resources, faults, reset. */
+  readonly controlEndpoint: string;
+  /** Environment variables to start the app with against it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The state itself, for tests in the same process. */
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly faults: Faults;
+  /** Adds resources, visible everywhere at once. Throws SeedError. */
+  seed(resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts an Azure in this process. Rejects when the port is taken or the fleet cannot be read. */
+export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
+  const clock = createClock(options.speed ?? 1);
+  const seconds = (value: number | undefined, fallback: number) => (value ?? fallback) * 1000;
+  const store = createStore(clock, seconds(options.graphLagSeconds, 30));
+  const operations = createOperations(clock, options.operationScale ?? 1, seededRandom(options.seed ?? 1));
+  const journal = createJournal();
+  const faults = createFaults();
+  const tokens = createTokens();
+  let known: Access | undefined;
+
+  const world: World = {
+    store,
+    clock,
+    operations,
+    // Assignments and hierarchy change by seeding only.
+    access: () => {
+      known ??= access(store);
+      return known;
+    },
+    identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
+    onWrite: () => undefined,
+  };
+  const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
+    known = undefined;
+    for await (const resource of resources) seed(store, toResource(resource));
+  };
+  await seedAll(options.fleet ?? []);
+  const initial = [...store.types()].flatMap((type) => [...store.list(type)]).map((entry) => entry.resource);
+
+  const certificate = await makeCertificate();
+  const identities = identityEndpoint(tokens, store);
+  const arm = armServer({
+    world,
+    tokens,
+    journal,
+    faults,
+    certificate,
+    graphFor: (principal) => {
+      const { hierarchy, readableSubscriptions } = world.access();
+      return graphSource(store, hierarchy, readableSubscriptions(principal));
+    },
+  });
+  const control = controlServer({
+    store,
+    journal,
+    faults,
+    seed: (resources) => {
+      known = undefined;
+      for (const resource of resources) seed(store, resource);
+    },
+    reset: () => {
+      for (const part of [store, journal, faults, operations]) part.clear();
+      known = undefined;
+      for (const resource of initial) seed(store, resource);
+    },
+  });
+
+  const servers = [arm, identities.server, control];
+  const close = async (): Promise<void> => {
+    for (const server of servers) server.server.closeAllConnections();
+    await Promise.all(servers.map((server) => server.close()));
+    await certificate.remove();
+  };
+  try {
+    await arm.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+    await identities.server.listen({ host: '127.0.0.1', port: 0 });
+    await control.listen({ host: '127.0.0.1', port: 0 });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const port = (server: (typeof servers)[number]) => (server.server.address() as AddressInfo).port;
+  const armEndpoint = `https://localhost:${port(arm)}`;
+  const identityUrl = `http://127.0.0.1:${port(identities.server)}/msi/token`;
+  return {
+    armEndpoint,
+    identityEndpoint: identityUrl,
+    identityHeader: identities.header,
+    caFile: certificate.caFile,
+    controlEndpoint: `http://127.0.0.1:${port(control)}`,
+    env: {
+      ARM_ENDPOINT: armEndpoint,
+      IDENTITY_ENDPOINT: identityUrl,
+      IDENTITY_HEADER: identities.header,
+      AZURE_CLIENT_ID: remediator.clientId,
+      NODE_EXTRA_CA_CERTS: certificate.caFile,
+      SCOPES: `/providers/Microsoft.Management/managementGroups/${TENANT_ID}`,
+    },
+    store,
+    journal,
+    faults,
+    seed: seedAll,
+    close,
+  };
+}

@@ -1,0 +1,12 @@
+/** The emulator's time. It may run faster than the machine's, so that hours are seen in minutes. */
+export interface Clock {
+  /** Milliseconds since 1970, in the emulator's time. */
+  now(): number;
+  readonly speed: number;
+}
+
+/** A clock that starts at the machine's time and runs `speed` times as fast. */
+export function createClock(speed: number): Clock {
+  const origin = Date.now();
+  return { speed, now: () => origin + (Date.now() - origin) * speed };
+}

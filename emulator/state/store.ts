@@ -1,0 +1,146 @@
+import type { ArmResource } from './armResource.ts';
+import type { Clock } from './clock.ts';
+
+/** What a running operation makes of a resource until it ends. Times are the emulator's, in ms. */
+export interface Operation {
+  readonly id: string;
+  readonly kind: 'Creating' | 'Updating' | 'Deleting';
+  readonly startsAt: number;
+  readonly endsAt: number;
+}
+
+/** A resource with what Azure keeps about it. */
+export interface Entry {
+  resource: ArmResource;
+  /** Goes up by one with every write, at acceptance (wire-behaviour 1.4). */
+  version: number;
+  createdAt: number;
+  /** From when on other services see the resource; an identity cannot be assigned before. */
+  visibleAt: number;
+  operation?: Operation | undefined;
+  /** Older states that Resource Graph still shows, each until its time; undefined means it was not there. */
+  past?: { readonly resource: ArmResource | undefined; readonly until: number }[] | undefined;
+  deleted?: true;
+}
+
+/** Everything that exists, by id. Ids are compared without regard to case and keep theirs. */
+export interface Store {
+  get(id: string): Entry | undefined;
+  /** Entries of a type (lower case), of one subscription or of all. */
+  list(type: string, subscriptionId?: string): Iterable<Entry>;
+  types(): Iterable<string>;
+  /** Writes a resource; Resource Graph goes on showing what was there for its lag, unless `lag` is false. */
+  put(resource: ArmResource, options?: { readonly lag?: boolean; readonly visibleAfterMs?: number }): Entry;
+  /** Deletes at once; Resource Graph follows. */
+  remove(entry: Entry): void;
+  /** What Resource Graph shows of an entry now; undefined when nothing. */
+  graphView(entry: Entry): ArmResource | undefined;
+  clear(): void;
+}
+
+/** Makes an empty store. `graphLagMs` is how far Resource Graph stays behind, in the emulator's time. */
+export function createStore(clock: Clock, graphLagMs: number): Store {
+  const byId = new Map<string, Entry>();
+  // Type, then subscription, then id: lists never look at more than one subscription of one type.
+  const byType = new Map<string, Map<string, Map<string, Entry>>>();
+
+  function index(type: string, subscriptionId: string): Map<string, Entry> {
+    const subscriptions = byType.get(type) ?? new Map<string, Map<string, Entry>>();
+    byType.set(type, subscriptions);
+    const entries = subscriptions.get(subscriptionId) ?? new Map<string, Entry>();
+    subscriptions.set(subscriptionId, entries);
+    return entries;
+  }
+
+  /** Drops an entry whose deletion is over and that Resource Graph has forgotten, too. */
+  function settle(entry: Entry): Entry | undefined {
+    const now = clock.now();
+    if (entry.operation && entry.operation.endsAt <= now) {
+      const { kind, endsAt } = entry.operation;
+      entry.operation = undefined;
+      if (kind === 'Deleting') markDeleted(entry, endsAt);
+    }
+    if (entry.past?.every((view) => view.until <= now)) entry.past = undefined;
+    if (entry.deleted && !entry.past) forget(entry);
+    return entry.deleted ? undefined : entry;
+  }
+
+  function markDeleted(entry: Entry, at: number): void {
+    keepPast(entry, entry.resource, at);
+    entry.deleted = true;
+  }
+
+  function keepPast(entry: Entry, resource: ArmResource | undefined, at: number): void {
+    if (graphLagMs <= 0) return;
+    entry.past = [
+      ...(entry.past ?? []).filter((view) => view.until > at),
+      { resource, until: at + graphLagMs },
+    ];
+  }
+
+  function forget(entry: Entry): void {
+    const key = entry.resource.id.toLowerCase();
+    if (byId.get(key) === entry) byId.delete(key);
+    const entries = index(entry.resource.type.toLowerCase(), subscriptionOf(key));
+    if (entries.get(key) === entry) entries.delete(key);
+  }
+
+  return {
+    get(id) {
+      const entry = byId.get(id.toLowerCase());
+      return entry && settle(entry);
+    },
+    *list(type, subscriptionId) {
+      const subscriptions = byType.get(type);
+      const chosen =
+        subscriptionId === undefined
+          ? (subscriptions?.values() ?? [])
+          : [subscriptions?.get(subscriptionId.toLowerCase()) ?? new Map<string, Entry>()];
+      for (const entries of chosen) {
+        for (const entry of entries.values()) {
+          settle(entry);
+          yield entry;
+        }
+      }
+    },
+    types: () => byType.keys(),
+    put(resource, { lag = true, visibleAfterMs = 0 } = {}) {
+      const now = clock.now();
+      const key = resource.id.toLowerCase();
+      const known = byId.get(key);
+      const live = known && settle(known);
+      if (known && live) {
+        if (lag) keepPast(known, known.resource, now);
+        known.resource = resource;
+        known.version++;
+        return known;
+      }
+      const entry: Entry = { resource, version: 1, createdAt: now, visibleAt: now + visibleAfterMs };
+      if (known?.past) entry.past = [...known.past];
+      if (lag) keepPast(entry, known?.past?.at(-1)?.resource, now);
+      byId.set(key, entry);
+      index(resource.type.toLowerCase(), subscriptionOf(key)).set(key, entry);
+      return entry;
+    },
+    remove(entry) {
+      markDeleted(entry, clock.now());
+      settle(entry);
+    },
+    graphView(entry) {
+      const now = clock.now();
+      const shown = entry.past?.find((view) => view.until > now);
+      if (shown) return shown.resource;
+      return entry.deleted ? undefined : entry.resource;
+    },
+    clear() {
+      byId.clear();
+      byType.clear();
+    },
+  };
+}
+
+/** The subscription an id is in, lower case; empty for what is above subscriptions. */
+export function subscriptionOf(id: string): string {
+  const [, first, subscriptionId = ''] = id.toLowerCase().split('/', 3);
+  return first === 'subscriptions' ? subscriptionId : '';
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { interleave, portions } from '../../../src/remediation/portions.ts';
+import { aVmId, OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../../builders.ts';
+
+const anyWork = fc.array(
+  fc.record({ subscriptionId: fc.uuid(), goalMissing: fc.integer({ min: 1, max: 5000 }) }),
+);
+
+describe('portions', () => {
+  it('puts every subscription in exactly one portion, and shares one only where all fit a page', () => {
+    fc.assert(
+      fc.property(anyWork, (work) => {
+        const packed = portions(work);
+
+        assert.deepEqual(new Set(packed.flat()), new Set(work));
+        assert.equal(packed.flat().length, work.length);
+        for (const portion of packed) {
+          const vms = portion.reduce((sum, { goalMissing }) => sum + goalMissing, 0);
+          assert.ok(portion.length === 1 || vms <= 1000);
+        }
+      }),
+    );
+  });
+});
+
+describe('interleave', () => {
+  it('takes one VM of each subscription in turn', () => {
+    const vms = [
+      aVmId('a', 'rg', SUBSCRIPTION),
+      aVmId('b', 'rg', SUBSCRIPTION),
+      aVmId('c', 'rg', SUBSCRIPTION),
+      aVmId('x', 'rg', OTHER_SUBSCRIPTION),
+    ];
+
+    assert.deepEqual(
+      interleave(vms).map(({ name }) => name),
+      ['a', 'x', 'b', 'c'],
+    );
+  });
+});
