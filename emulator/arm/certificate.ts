@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,9 @@ export interface Certificate {
 
 /** Makes an authority and a certificate of this run alone. SDKs refuse to send tokens without TLS. */
 export async function makeCertificate(): Promise<Certificate> {
-  const authority = await generate([{ name: 'commonName', value: 'embedded Azure test authority' }], {
+  // A name of its own: authorities that share one are told apart by nothing else.
+  const authorityName = `embedded Azure ${randomUUID()}`;
+  const authority = await generate([{ name: 'commonName', value: authorityName }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [

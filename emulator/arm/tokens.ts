@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { errors } from './errors.ts';
 import { type Principal, TENANT_ID } from './principals.ts';
 
-/** Makes and checks the bearer tokens of this run. */
+/** Makes and checks bearer tokens. */
 export interface Tokens {
   /** A token that is good for `lifetimeSeconds`, in the machine's time as the SDKs see it. */
   issue(
@@ -14,9 +14,11 @@ export interface Tokens {
   check(authorization: string | undefined): Principal;
 }
 
-/** Tokens look like JWTs; nobody but this run can make them. */
+// One key for the process: the SDKs share their token cache between clients, and so may tests between two Azures.
+const key = randomBytes(32);
+
+/** Tokens look like JWTs; nobody but this process can make them. */
 export function createTokens(): Tokens {
-  const key = randomBytes(32);
   const known = new Map<string, { principal: Principal; expiresOn: number }>();
   const sign = (text: string) => createHmac('sha256', key).update(text).digest('base64url');
 

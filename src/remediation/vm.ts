@@ -113,7 +113,7 @@ function isWorthAnother(failure: AzureError, fresh: boolean, attempt: number): b
 
 // Compute refills 4 writes a minute for one VM after a burst of 12 (azure-facts, section 2): six tries fit.
 function backoffMs(failure: AzureError, attempt: number, random: () => number): number {
-  const base = failure.kind === 'conflict' ? 500 : 2_000;
+  const base = failure.kind === 'conflict' ? 250 : 2_000;
   return base * 2 ** (attempt - 1) * (0.75 + random() / 2);
 }
 

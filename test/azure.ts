@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import tls from 'node:tls';
+import { type Azure, type AzureOptions, startAzure } from '../emulator/azure.ts';
+import { type App, createApp } from '../src/app.ts';
+
+/** An embedded Azure for a test: no lags and delays unless asked for, its certificate trusted by this process. */
+export async function anAzure(options: AzureOptions = {}): Promise<Azure> {
+  const azure = await startAzure({
+    graphLagSeconds: 0,
+    identityVisibleAfterSeconds: 0,
+    operationScale: 0,
+    ...options,
+  });
+  const authority = readFileSync(azure.caFile, 'utf8');
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), authority]);
+  // The managed-identity credential reads these from the process, wherever its client was told to go.
+  process.env.IDENTITY_ENDPOINT = azure.identityEndpoint;
+  process.env.IDENTITY_HEADER = azure.identityHeader;
+  return azure;
+}
+
+/** The app against it, everything in scope, writes confirmed at once. */
+export function anApp(azure: Azure, settings: Readonly<Record<string, string>> = {}): App {
+  return createApp({ ...azure.env, CONFIRM_AFTER_SECONDS: '0', ...settings });
+}
+
+/** A VM in ARM's form. */
+export function vmIn(subscriptionId: string, name: string, more: Record<string, unknown> = {}) {
+  const group = String(more.group ?? 'rg-app');
+  return {
+    id: `/subscriptions/${subscriptionId}/resourceGroups/${group}/providers/Microsoft.Compute/virtualMachines/${name}`,
+    location: 'eastus',
+    ...more,
+  };
+}
+
+/** How many calls the journal has whose method and path match. */
+export function callsTo(azure: Azure, method: RegExp, path: RegExp): number {
+  return azure.journal.calls().filter((call) => method.test(call.method) && path.test(call.path)).length;
+}
+
+export const VM_PATH = /\/virtualMachines\/[^/]+$/i;
+export const WRITE = /^(PUT|PATCH|DELETE)$/;

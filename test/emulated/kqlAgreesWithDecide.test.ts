@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import fc from 'fast-check';
+import type { Azure } from '../../emulator/azure.ts';
+import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
+import { countVms, goalMissingVms } from '../../src/azure/inventory.ts';
+import { GOAL_MISSING } from '../../src/azure/kql.ts';
+import { resolveScopes } from '../../src/azure/scopeResolution.ts';
+import { decide } from '../../src/domain/decide.ts';
+import { parseVmId } from '../../src/domain/resourceId.ts';
+import { vmIdentity } from '../../src/domain/vmIdentity.ts';
+import { anApp, anAzure } from '../azure.ts';
+
+let azure: Azure;
+before(async () => {
+  azure = await anAzure();
+});
+after(() => azure.close());
+
+const [first, second] = [subscriptionNumber(1), subscriptionNumber(2)];
+const own = {
+  BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: 'true',
+  USER_ASSIGNED_IDENTITY_NAME: 'ID-App',
+  IDENTITY_RESOURCE_GROUP: 'rg-Identities',
+};
+const central = {
+  BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: 'true',
+  RESTRICT_BRING_YOUR_OWN_TO_SUBSCRIPTION: 'false',
+  USER_ASSIGNED_IDENTITY_RESOURCE_ID: `/subscriptions/${first}/resourceGroups/rg-identities/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-backup`,
+};
+const anySettings = fc
+  .record({
+    mode: fc.constantFrom({}, own, central),
+    rule: fc.constantFrom('imds', 'always'),
+    managed: fc.boolean(),
+    tag: fc.constantFrom('', 'skip', 'SKIP=Yes', 'skip=yes', 'cost-center=o\'brien "42"', 'env'),
+    scopes: fc.constantFrom(
+      '',
+      `/subscriptions/${first}`,
+      `/subscriptions/${first},/subscriptions/${second}/resourceGroups/RG-app-0`,
+      `/subscriptions/${first}/resourceGroups/rg-app-1,/subscriptions/${second}/resourceGroups/rg-app-0`,
+    ),
+    excluded: fc.constantFrom(
+      '',
+      `/subscriptions/${second.toUpperCase()}`,
+      `/subscriptions/${first}/resourceGroups/RG-APP-0`,
+      `/subscriptions/${second}/resourceGroups/rg-app-0/providers/microsoft.compute/virtualmachines/VM-0000001`,
+    ),
+  })
+  .map(({ mode, rule, managed, tag, scopes, excluded }) => ({
+    ...mode,
+    SINGLE_IDENTITY_RULE: rule,
+    INCLUDE_MANAGED_GROUPS: String(managed),
+    EXCLUSION_TAG: tag,
+    EXCLUDED_SCOPES: excluded,
+    ...(scopes && { SCOPES: scopes }),
+  }));
+
+it('Resource Graph and decide agree on every VM of any fleet, under any settings', async () => {
+  await fc.assert(
+    fc.asyncProperty(anySettings, fc.nat(1000), async (settings, seed) => {
+      azure.store.clear();
+      await azure.seed(generateFleet({ vms: 400, seed }));
+      const { clients, settings: read } = anApp(azure, settings);
+      const coverage = await resolveScopes(clients, read.scopes, read.excludedScopes);
+
+      const counts = await countVms(clients, coverage, read.policy, read.excludedScopes);
+      const listed = new Set<string>();
+      for (const { subscriptionId, location } of counts.filter(({ verdict }) => verdict === GOAL_MISSING)) {
+        const pages = goalMissingVms(clients, coverage, read.policy, read.excludedScopes, location, [
+          subscriptionId,
+        ]);
+        for await (const page of pages) for (const vm of page) listed.add(vm.id.toLowerCase());
+      }
+
+      const expected = new Map<string, number>();
+      for (const { resource } of azure.store.list('microsoft.compute/virtualmachines')) {
+        const id = parseVmId(resource.id);
+        assert.ok(id);
+        const group = azure.store.get(resource.id.split('/').slice(0, 5).join('/'))?.resource;
+        const decision = decide(
+          {
+            id,
+            location: resource.location ?? '',
+            tags: resource.tags ?? {},
+            identity: vmIdentity(resource.identity),
+            provisioningState: String(resource.properties?.provisioningState),
+            groupManagedBy: group?.managedBy ?? '',
+          },
+          read.policy,
+          coverage.scopes,
+        );
+        const verdict = decision.action === 'assign' ? GOAL_MISSING : decision.outcome.reason;
+        if (verdict === 'out-of-scope') {
+          assert.ok(!listed.has(resource.id.toLowerCase()));
+          continue;
+        }
+        const key = `${id.subscriptionId} ${resource.location} ${verdict}`;
+        expected.set(key, (expected.get(key) ?? 0) + 1);
+        assert.equal(listed.has(resource.id.toLowerCase()), verdict === GOAL_MISSING, resource.id);
+      }
+      const actual = new Map<string, number>();
+      for (const row of counts) {
+        const key = `${row.subscriptionId} ${row.location} ${row.verdict}`;
+        actual.set(key, (actual.get(key) ?? 0) + row.total);
+      }
+      assert.deepEqual(new Map([...actual].sort()), new Map([...expected].sort()));
+    }),
+    { numRuns: 40 },
+  );
+});
