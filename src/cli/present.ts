@@ -20,8 +20,8 @@ export function complianceTable({ subscriptions }: Compliance): string {
   return table([['Subscription', 'VMs', 'Compliant', 'Lacking', 'Share', 'Excluded'], ...rows]);
 }
 
-/** Every outcome and reason with its count, and what the sweep cost. */
-export function tallyText({ tally, calls, durationMs }: SweepSummary): string {
+/** Every outcome and reason with its count, and what the sweep cost. Lines are cut to `columns` characters. */
+export function tallyText({ tally, calls, durationMs }: SweepSummary, columns: number): string {
   const rows = Object.entries(tally).flatMap(([name, byReason]) =>
     Object.entries(byReason).map(([reason, times]) => {
       const outcome = { outcome: name, reason } as Parameters<typeof reasonText>[0];
@@ -34,7 +34,7 @@ export function tallyText({ tally, calls, durationMs }: SweepSummary): string {
   );
   const each = (calls: number) => (handled === 0 ? '' : ` (${(calls / handled).toFixed(2)} per VM)`);
   return [
-    table([['Outcome', 'VMs', ''], ...rows]),
+    cut(table([['Outcome', 'VMs', ''], ...rows]), columns),
     '',
     `Calls: ${calls.writes} writes${each(calls.writes)}, ${calls.reads} reads${each(calls.reads)}, ${calls.resourceGraph} Resource Graph queries, in ${(durationMs / 1000).toFixed(1)} s.`,
   ].join('\n');
@@ -64,4 +64,9 @@ function table(rows: readonly (readonly string[])[]): string {
       .join('  ')
       .trimEnd();
   return rows.map((row) => `  ${line(row)}`).join('\n');
+}
+
+function cut(text: string, columns: number): string {
+  const lines = text.split('\n');
+  return lines.map((line) => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line)).join('\n');
 }

@@ -52,7 +52,7 @@ function printSummary(summary: SweepSummary, compliance: Compliance | undefined)
     print('EFFECT is Disabled: nothing was looked at and nothing was done.');
     return;
   }
-  print(`\nAfter\n${complianceTable(compliance)}\n\n${tallyText(summary)}`);
+  print(`\nAfter\n${complianceTable(compliance)}\n\n${tallyText(summary, process.stdout.columns ?? 1000)}`);
   if (summary.problems.length > 0) print(`\n${problemsText(summary.problems)}`);
 }
 
