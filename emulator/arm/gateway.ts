@@ -5,7 +5,7 @@ import { errors } from './errors.ts';
 import { locks } from './locks.ts';
 import { type ArmAnswer, type ArmRequest, type Handler, requirePlace, type World } from './request.ts';
 import { operationResult, resourceGroups } from './resourceGroups.ts';
-import { userAssignedIdentities } from './userAssignedIdentities.ts';
+import { associatedResources, userAssignedIdentities } from './userAssignedIdentities.ts';
 import { virtualMachines } from './virtualMachines.ts';
 
 // Provider and type, lower case, to handler and ARM's own spelling of the type for actions.
@@ -18,6 +18,10 @@ const handlers: Readonly<Record<string, { handle: Handler; type: string }>> = {
   'microsoft.managedidentity/userassignedidentities': {
     handle: userAssignedIdentities,
     type: 'Microsoft.ManagedIdentity/userAssignedIdentities',
+  },
+  'microsoft.managedidentity/userassignedidentities/listassociatedresources': {
+    handle: associatedResources,
+    type: 'Microsoft.ManagedIdentity/userAssignedIdentities/listAssociatedResources',
   },
   'microsoft.authorization/locks': { handle: locks, type: 'Microsoft.Authorization/locks' },
   'microsoft.authorization/permissions': {

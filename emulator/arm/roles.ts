@@ -8,13 +8,15 @@ export interface Role {
 export const builtInRoles: Readonly<Record<string, Role>> = {
   // Owner
   '8e3af657-a8ff-443c-a75c-2fe8c4bcb635': { actions: ['*'], notActions: [] },
-  // Contributor
+  // Contributor, as recorded in h05
   'b24988ac-6180-42a0-ab88-20f7382dd24c': {
     actions: ['*'],
     notActions: [
       'Microsoft.Authorization/*/Delete',
       'Microsoft.Authorization/*/Write',
       'Microsoft.Authorization/elevateAccess/Action',
+      'Microsoft.Blueprint/blueprintAssignments/write',
+      'Microsoft.Blueprint/blueprintAssignments/delete',
     ],
   },
   // Reader

@@ -71,6 +71,24 @@ function put(world: World, request: ArmRequest, present: ArmResource | undefined
     : { status: 201, headers: { location: id }, body: resource };
 }
 
+/** POST listAssociatedResources: what carries the identity; here only virtual machines can (b01). */
+export function associatedResources(world: World, request: ArmRequest): ArmAnswer | undefined {
+  if (request.method !== 'POST') return undefined;
+  requirePlace(world, request);
+  const identityId = request.path.path.split('/').slice(0, -1).join('/').toLowerCase();
+  const value = [...world.store.list('microsoft.compute/virtualmachines')]
+    .filter((entry) => !entry.deleted)
+    .map(({ resource }) => resource)
+    .filter(({ identity }) =>
+      Object.keys(identity?.userAssignedIdentities ?? {}).some((key) => key.toLowerCase() === identityId),
+    )
+    .map(({ id, name, type }) => {
+      const [, , subscriptionId, , resourceGroup] = id.split('/');
+      return { id, name, type: type.toLowerCase(), resourceGroup, subscriptionId };
+    });
+  return { status: 200, body: { totalCount: value.length, value } };
+}
+
 /** An identity with the ids Azure gives it; those of `present` are kept, since they never change. */
 export function completeIdentity(resource: ArmResource, present?: ArmResource): ArmResource {
   const born = `${resource.id}@${present ? '' : Date.now()}`;

@@ -13,12 +13,21 @@ import {
   requirePlace,
   type World,
 } from './request.ts';
-import { applyIdentity } from './vmIdentity.ts';
+import { acceptedProperties, createdProperties } from './vmDefaults.ts';
+import { applyIdentity, type IdentityChange, unchanged } from './vmIdentity.ts';
 
 export const VM_TYPE = 'microsoft.compute/virtualmachines';
 const TYPE = 'Microsoft.Compute/virtualMachines';
 /** Answers carry an ETag from this api-version on (wire-behaviour 1.4). */
 const ETAG_SINCE = '2024-03-01';
+/** Source: Compute's specification (azure-facts, section 5). */
+const TIME_CREATED_SINCE = '2021-11-01';
+const INSTANCE_VIEW = {
+  statuses: [
+    { code: 'ProvisioningState/succeeded', level: 'Info', displayStatus: 'Provisioning succeeded' },
+    { code: 'PowerState/running', level: 'Info', displayStatus: 'VM running' },
+  ],
+};
 
 /** Virtual machines: GET, list, PUT, PATCH, DELETE (a01-a14; wire-behaviour, section 1). */
 export function virtualMachines(world: World, request: ArmRequest): ArmAnswer | undefined {
@@ -41,8 +50,8 @@ function patch(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   const body = request.json();
   const change =
     'identity' in body
-      ? applyIdentity(world, request, resource.id, resource.identity, body.identity)
-      : { stored: resource.identity, shown: resource.identity };
+      ? applyIdentity(world, request, resource.id, entry, body.identity)
+      : unchanged(resource.identity);
   const tags = readTags(body);
   const properties = body.properties as Record<string, unknown> | undefined;
   const updated = withIdentity(
@@ -54,7 +63,7 @@ function patch(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
     change.stored,
   );
   const work = Object.keys(body).join() === 'identity' ? 'identityPatch' : 'patch';
-  return accept(world, request, updated, change.shown, 200, work);
+  return accept(world, request, updated, change, 200, work);
 }
 
 function put(world: World, request: ArmRequest, present: Entry | undefined): ArmAnswer {
@@ -77,28 +86,34 @@ function put(world: World, request: ArmRequest, present: Entry | undefined): Arm
   // A PUT without identity leaves it as it is (one recorded sample, a13).
   const change =
     'identity' in body && body.identity !== null
-      ? applyIdentity(world, request, id, present?.resource.identity, body.identity)
-      : { stored: present?.resource.identity, shown: present?.resource.identity };
+      ? applyIdentity(world, request, id, present, body.identity)
+      : unchanged(present?.resource.identity);
   const { identity: _, ...rest } = body;
-  const properties = {
-    ...(body.properties as Record<string, unknown> | undefined),
+  const accepted = {
+    ...acceptedProperties(body.properties),
     vmId: present?.resource.properties?.vmId ?? guidOf(`vm ${id} ${request.requestId}`),
     timeCreated: present?.resource.properties?.timeCreated ?? new Date(world.clock.now()).toISOString(),
   };
-  const resource = withIdentity(
-    { ...rest, id, name, type: TYPE, location, tags: readTags(body) ?? {}, properties },
-    change.stored,
-  );
-  return present
-    ? accept(world, request, resource, change.shown, 200, 'update')
-    : accept(world, request, resource, change.shown, 201, 'create');
+  const resource = { ...rest, id, name, type: TYPE, location, tags: readTags(body) ?? {} };
+  const made = withIdentity({ ...resource, properties: createdProperties(accepted, id) }, change.stored);
+  if (present) return accept(world, request, made, change, 200, 'update');
+  const answer = accept(world, request, made, change, 201, 'create');
+  const shown = answer.body as ArmResource;
+  // The answer knows nothing yet of what is made on the way.
+  return {
+    ...answer,
+    body: {
+      ...shown,
+      properties: visibleProperties({ ...accepted, provisioningState: 'Creating' }, request),
+    },
+  };
 }
 
 function accept(
   world: World,
   request: ArmRequest,
   resource: ArmResource,
-  shown: ArmIdentity | undefined,
+  change: IdentityChange,
   status: 200 | 201,
   work: 'identityPatch' | 'patch' | 'update' | 'create',
 ): ArmAnswer {
@@ -108,6 +123,8 @@ function accept(
   });
   const operation = world.operations.begin(request.requestId, status === 201 ? 'Creating' : 'Updating', work);
   entry.operation = operation;
+  if (change.removed.length > 0)
+    entry.formerIdentities = new Set([...(entry.formerIdentities ?? []), ...change.removed]);
   world.onWrite(entry, request);
   const body = vmBody(entry, request);
   return {
@@ -121,7 +138,7 @@ function accept(
     // The answer says what was accepted, even where the operation is over at once.
     body: withIdentity(
       { ...body, properties: { ...body.properties, provisioningState: operation.kind } },
-      shown,
+      change.shown,
     ),
   };
 }
@@ -195,12 +212,21 @@ function vmBody(entry: Entry, request: ArmRequest): ArmResource {
   const properties = { ...resource.properties };
   if (operation) properties.provisioningState = operation.kind;
   properties.provisioningState ??= 'Succeeded';
+  if (request.query.get('$expand') === 'instanceView') properties.instanceView ??= INSTANCE_VIEW;
   return {
     ...resource,
     id,
-    properties,
+    properties: visibleProperties(properties, request),
     ...(request.apiVersion >= ETAG_SINCE && { etag: etagOf(entry) }),
   };
+}
+
+function visibleProperties(
+  properties: Record<string, unknown>,
+  { apiVersion }: ArmRequest,
+): Record<string, unknown> {
+  const { timeCreated, ...older } = properties;
+  return apiVersion >= TIME_CREATED_SINCE || timeCreated === undefined ? properties : older;
 }
 
 function withIdentity(resource: ArmResource, identity: ArmIdentity | undefined): ArmResource {

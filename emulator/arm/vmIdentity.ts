@@ -1,5 +1,6 @@
 import { parseArmPath } from '../state/armPath.ts';
 import type { ArmIdentity } from '../state/armResource.ts';
+import type { Entry } from '../state/store.ts';
 import { errors } from './errors.ts';
 import { guidOf, TENANT_ID } from './principals.ts';
 import type { ArmRequest, World } from './request.ts';
@@ -14,6 +15,13 @@ export interface IdentityChange {
   readonly stored: ArmIdentity | undefined;
   /** The same as the answer shows it: `{}` for ids that are new to this VM (wire-behaviour 1.2). */
   readonly shown: ArmIdentity | undefined;
+  /** Ids that are gone, in lower case. */
+  readonly removed: readonly string[];
+}
+
+/** A write that says nothing of identity. */
+export function unchanged(identity: ArmIdentity | undefined): IdentityChange {
+  return { stored: identity, shown: identity, removed: [] };
 }
 
 /**
@@ -26,9 +34,10 @@ export function applyIdentity(
   world: World,
   request: ArmRequest,
   vmId: string,
-  before: ArmIdentity | undefined,
+  entry: Entry | undefined,
   wanted: unknown,
 ): IdentityChange {
+  const before = entry?.resource.identity;
   const { type, userAssignedIdentities } = readIdentity(wanted);
   const types = type.split(',').map((part) => part.trim());
   const system = types.includes('SystemAssigned');
@@ -56,7 +65,8 @@ export function applyIdentity(
     }
     const key = known ?? id;
     merged[key] = valuesOf(world, id);
-    shown[key] = known === undefined ? {} : merged[key];
+    const isNew = known === undefined && !entry?.formerIdentities?.has(id.toLowerCase());
+    shown[key] = isNew ? {} : merged[key];
   }
   if (user && Object.keys(merged).length === 0) {
     throw errors.missingIdentityIds(type);
@@ -65,7 +75,9 @@ export function applyIdentity(
   const typeText = [...(system ? ['SystemAssigned'] : []), ...(user ? ['UserAssigned'] : [])].join(', ');
   const make = (map: Values): ArmIdentity | undefined =>
     typeText === '' ? undefined : { type: typeText, ...common, ...(user && { userAssignedIdentities: map }) };
-  return { stored: make(merged), shown: make(shown) };
+  const kept = new Set(Object.keys(merged).map((key) => key.toLowerCase()));
+  const removed = [...oldKeys.keys()].filter((key) => !kept.has(key));
+  return { stored: make(merged), shown: make(shown), removed };
 }
 
 function readIdentity(wanted: unknown): {

@@ -17,6 +17,7 @@ const EMPTY_TABLES = new Set([
   'appserviceresources',
   'authorizationresources',
   'computeresources',
+  'connectedvmwarevsphereresources',
   'extendedlocationresources',
   'guestconfigurationresources',
   'healthresources',

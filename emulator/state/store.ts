@@ -21,6 +21,8 @@ export interface Entry {
   /** Older states that Resource Graph still shows, each until its time; undefined means it was not there. */
   past?: { readonly resource: ArmResource | undefined; readonly until: number }[] | undefined;
   deleted?: true;
+  /** User-assigned identities a VM once carried, lower case: they come back complete at once (a10). */
+  formerIdentities?: ReadonlySet<string>;
 }
 
 /** Everything that exists, by id. Ids are compared without regard to case and keep theirs. */

@@ -20,6 +20,8 @@ const textTests: Readonly<Record<string, { test: Test; fold: boolean }>> = {
   endswith_cs: { test: (a, b) => a.endsWith(b), fold: false },
 };
 
+const EQUALS = { test: (a: string, b: string) => a === b, fold: false };
+
 const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
   '==': (order) => order === 0,
   '!=': (order) => order !== 0,
@@ -69,7 +71,10 @@ function compareValues(
   node: SyntaxNode,
 ): Scalar {
   const equality = ['==', '!=', '<>'].includes(operator);
-  if (equality && (left.type === 'dynamic' || right.type === 'dynamic')) {
+  const [dynamic, other] = left.type === 'dynamic' ? [left, right] : [right, left];
+  if (equality && dynamic.type === 'dynamic') {
+    // Reports say that such comparisons fail; a recording (e10) has one with a string literal that did not.
+    if (typeof other.constant === 'string') return compareText(EQUALS, operator !== '==', left, right);
     throw refused(
       `Cannot compare values of types ${left.type} and ${right.type}. Try adding explicit casts, such as tostring(): "${node.text}".`,
     );

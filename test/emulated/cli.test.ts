@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { Azure } from '../../emulator/azure.ts';
+import { anAzure, vmIn } from '../azure.ts';
+import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+
+let azure: Azure;
+before(async () => {
+  azure = await anAzure();
+});
+after(() => azure.close());
+beforeEach(async () => {
+  azure.faults.clear();
+  azure.store.clear();
+  await azure.seed([vmIn(SUBSCRIPTION, 'vm-a'), vmIn(SUBSCRIPTION, 'vm-b')]);
+});
+
+/** Runs the command line in a process of its own, with nothing of this one's environment but the path. */
+function cli(args: string[], env: Record<string, string | undefined> = {}) {
+  const clean = Object.entries({ PATH: process.env.PATH, ...azure.env, CONFIRM_AFTER_SECONDS: '0', ...env });
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/cli/main.ts'), ...args], {
+    env: Object.fromEntries(clean.filter(([, value]) => value !== undefined)) as NodeJS.ProcessEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (data) => stdout.push(data));
+  child.stderr.on('data', (data) => stderr.push(data));
+  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.once('close', (code) =>
+      resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+    );
+  });
+}
+
+const lines = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('vm-identity sweep', () => {
+  it('--json prints one line for each VM and a closing summary, and nothing else on stdout', async () => {
+    const { code, stdout } = await cli(['sweep', '--json']);
+
+    const [first, second, last, ...more] = lines(stdout);
+    assert.equal(code, 0);
+    assert.deepEqual(more, []);
+    assert.deepEqual(
+      [first, second].map(({ outcome, reason }) => `${outcome} ${reason}`),
+      Array(2).fill('assigned goal-added'),
+    );
+    assert.deepEqual([first.id, second.id].map((id) => id.split('/').at(-1)).sort(), ['vm-a', 'vm-b']);
+    assert.equal(last.summary.assigned, 2);
+    assert.equal(last.summary.failed, 0);
+  });
+
+  it('exits 1 when a VM failed, and names the next step', async () => {
+    await azure.seed([
+      {
+        id: `${vmIn(SUBSCRIPTION, 'vm-a').id}/providers/Microsoft.Authorization/locks/l`,
+        properties: { level: 'ReadOnly' },
+      },
+    ]);
+
+    const { code, stdout } = await cli(['sweep', '--json']);
+
+    const failed = lines(stdout).find(({ outcome }) => outcome === 'failed');
+    assert.equal(code, 1);
+    assert.equal(failed.reason, 'read-only-lock');
+    assert.match(failed.next, /Remove the lock/);
+  });
+
+  it('shows people tables before and after, without a terminal too', async () => {
+    const { code, stdout, stderr } = await cli(['sweep']);
+
+    assert.equal(code, 0);
+    assert.match(stdout, /Before[\s\S]+ 0\.0%[\s\S]+After[\s\S]+ 100\.0%/);
+    assert.match(stdout, /assigned \(goal-added\) +2/);
+    assert.match(stderr, /2 of 2 VMs done/);
+  });
+});
+
+describe('what keeps it from running exits 2 with a line that says what to do:', () => {
+  const cases: [string, Record<string, string | undefined>, RegExp][] = [
+    ['no SCOPES', { SCOPES: undefined }, /SCOPES is not set/],
+    ['a bad setting', { EFFECT: 'Modify' }, /EFFECT is "Modify", expected one of DeployIfNotExists/],
+    [
+      'a scope that does not exist',
+      { SCOPES: `/subscriptions/${OTHER_SUBSCRIPTION}` },
+      new RegExp(`${OTHER_SUBSCRIPTION} does not exist.*`),
+    ],
+    [
+      'a management group that does not exist',
+      { SCOPES: '/providers/Microsoft.Management/managementGroups/nope' },
+      /managementGroups\/nope does not exist/,
+    ],
+    [
+      'an excluded management group that does not exist',
+      { EXCLUDED_SCOPES: '/providers/Microsoft.Management/managementGroups/nope' },
+      /EXCLUDED_SCOPES has .*nope/,
+    ],
+    [
+      'an endpoint where nobody listens',
+      { ARM_ENDPOINT: 'https://127.0.0.1:9' },
+      /could not be reached.*ECONNREFUSED[\s\S]*Check ARM_ENDPOINT/,
+    ],
+    [
+      'a client id nobody has',
+      { AZURE_CLIENT_ID: '99999999-9999-4999-8999-999999999999' },
+      /did not accept our sign-in[\s\S]*Check AZURE_CLIENT_ID/,
+    ],
+  ];
+  for (const [name, env, expected] of cases) {
+    it(name, async () => {
+      const { code, stdout, stderr } = await cli(['sweep', '--json'], env);
+
+      assert.equal(code, 2);
+      assert.match(stderr, expected);
+      assert.doesNotMatch(stderr, /^ {4}at /m, 'a stack trace is no message');
+      assert.equal(stdout, '');
+    });
+  }
+
+  it('a token Azure does not accept', async () => {
+    azure.faults.add({
+      method: '*',
+      path: 'ResourceGraph',
+      times: 9,
+      status: 401,
+      headers: {},
+      latencyMs: 0,
+      body: { error: { code: 'InvalidAuthenticationToken', message: 'no' } },
+    });
+
+    const { code, stderr } = await cli(['sweep']);
+
+    assert.equal(code, 2);
+    assert.match(stderr, /did not accept our sign-in/);
+  });
+
+  it('an unknown command or option', async () => {
+    assert.equal((await cli(['sweeep'])).code, 2);
+    assert.equal((await cli(['sweep', '--jsno'])).code, 2);
+  });
+});
+
+it('--help is complete and exits 0', async () => {
+  const { code, stdout } = await cli(['sweep', '--help']);
+
+  assert.equal(code, 0);
+  assert.match(stdout, /--json/);
+});
