@@ -31,7 +31,9 @@ if (!upToDate()) {
     shell: npm === undefined && process.platform === 'win32',
   });
   if (run.status !== 0) {
-    process.stderr.write('Installing failed. Check that this machine reaches the npm registry, then run the command again.\n');
+    process.stderr.write(
+      'Installing failed. Check that this machine reaches the npm registry, then run the command again.\n',
+    );
     process.exit(2);
   }
 }

@@ -42,6 +42,11 @@ export function armServer(parts: ArmServerParts): FastifyInstance {
     bodyLimit: 4 * 1024 * 1024,
     logger: false,
     exposeHeadRoutes: false,
+    // A URL whose percent-encoding is broken reaches no route.
+    frameworkErrors: (_error, _request, reply) => {
+      const { status, headers, body } = errors.badRequest('The request URL is not valid.');
+      (reply as FastifyReply).status(status).headers(headers).send(body);
+    },
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
