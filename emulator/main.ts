@@ -56,9 +56,18 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  if (process.env.npm_lifecycle_event !== undefined) whenOrphaned(stop);
   const { armEndpoint, identityEndpoint, identityHeader, caFile, controlEndpoint, env } = azure;
   const ready = { armEndpoint, identityEndpoint, identityHeader, caFile, controlEndpoint, env };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
+}
+
+// npm hands SIGTERM to the shell it started us with, and the shell ends without handing it on.
+function whenOrphaned(stop: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) stop();
+  }, 200).unref();
 }
 
 function number(flag: string, text: string | undefined, least: number, most: number): number | undefined {

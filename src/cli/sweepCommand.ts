@@ -89,13 +89,15 @@ function missingIn(counts: readonly VmCount[]): number {
 
 function watchInterrupts(): { value: boolean } {
   const interrupted = { value: false };
-  process.on('SIGINT', () => {
+  const stop = (): void => {
     if (interrupted.value) process.exit(130);
     interrupted.value = true;
     process.stderr.write(
       '\nStopping: what was begun is being finished. Press Ctrl-C again to leave at once.\n',
     );
-  });
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
   return interrupted;
 }
 

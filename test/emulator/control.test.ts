@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,6 +151,22 @@ describe('npm run azure', () => {
     child.kill('SIGTERM');
     assert.equal(await exitOf(child), 0);
     assert.equal(lines.length, 1);
+  });
+
+  it('stops when npm, through which it was started, is told to', {
+    skip: process.platform === 'win32',
+  }, async () => {
+    const npm = spawn('npm', ['run', '-s', 'azure'], { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
+    const [line] = await once(createInterface({ input: npm.stdout }), 'line');
+    npm.kill('SIGTERM');
+
+    const { controlEndpoint } = JSON.parse(line);
+    const answers = () =>
+      fetch(controlEndpoint).then(
+        () => true,
+        () => false,
+      );
+    while (await answers()) await new Promise((resolve) => setTimeout(resolve, 50));
   });
 
   const wrong: [string, string[], RegExp][] = [
