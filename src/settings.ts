@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ExclusionTag, IdentityMode, Policy } from './domain/policy.ts';
 import { isGuid, isResourceGroupName, parseIdentityId, parseScope, type Scope } from './domain/resourceId.ts';
+import { isSchedule } from './schedule.ts';
 
 /** A schema for one setting: reads its text, or says what was expected. */
 function setting<T>(expected: string, read: (text: string) => T | undefined) {
@@ -38,6 +39,9 @@ const scopes = (expected: string, allowVm: boolean) =>
       scope !== undefined && (allowVm || scope.kind !== 'virtualMachine');
     return parsed.every(fits) ? (parsed as Scope[]) : undefined;
   });
+
+/** When the timer sweeps unless SWEEP_SCHEDULE says otherwise. */
+export const HOURLY = '0 0 * * * *';
 
 const SCOPE_FORMS =
   '/providers/Microsoft.Management/managementGroups/{id}, /subscriptions/{guid} or /subscriptions/{guid}/resourceGroups/{name}';
@@ -115,16 +119,18 @@ export const settingsSchema = z.object({
   CONFIRM_AFTER_SECONDS: wholeNumber(0, 600)
     .prefault('12')
     .describe('How long after a write the VM is read again to confirm it, in seconds.'),
-  SWEEP_SCHEDULE: matching(
-    'six NCRONTAB fields such as 0 0 * * * *',
-    /^(?:[\d*,/\-A-Za-z]+ ){5}[\d*,/\-A-Za-z]+$/,
-  )
-    .prefault('0 0 * * * *')
+  SWEEP_SCHEDULE: passing('six NCRONTAB fields such as 0 0 * * * *', isSchedule)
+    .prefault(HOURLY)
     .describe('When the timer sweeps: NCRONTAB, six fields, UTC.'),
   AZURE_CLIENT_ID: passing('a client id (GUID)', isGuid)
     .optional()
     .describe(
       'Client id of the remediator’s identity. Unset, outside Azure: your own sign-in, such as `az login`.',
+    ),
+  REMEDIATOR_OBJECT_ID: passing('an object id (GUID)', isGuid)
+    .optional()
+    .describe(
+      'Object id of the remediator’s identity: events of its own writes are recognised by it, too, beside the client id.',
     ),
   AZURE_CLOUD: choice('AzureCloud', 'AzureUSGovernment', 'AzureChinaCloud')
     .prefault('AzureCloud')
@@ -157,6 +163,7 @@ export interface Settings {
   readonly confirmAfterMs: number;
   readonly sweepSchedule: string;
   readonly clientId: string | undefined;
+  readonly objectId: string | undefined;
   readonly cloud: Values['AZURE_CLOUD'];
   readonly armEndpoint: string | undefined;
   readonly applicationInsights: string | undefined;
@@ -233,6 +240,7 @@ function toSettings(values: Values): Settings {
     confirmAfterMs: values.CONFIRM_AFTER_SECONDS * 1000,
     sweepSchedule: values.SWEEP_SCHEDULE,
     clientId: values.AZURE_CLIENT_ID,
+    objectId: values.REMEDIATOR_OBJECT_ID,
     cloud: values.AZURE_CLOUD,
     armEndpoint: values.ARM_ENDPOINT,
     applicationInsights: values.APPLICATIONINSIGHTS_CONNECTION_STRING,

@@ -1,5 +1,6 @@
 import { isRestError, type PipelineResponse } from '@azure/core-rest-pipeline';
 import type { FailureReason } from '../domain/outcome.ts';
+import { oneLine } from '../domain/printable.ts';
 
 /** Everything an Azure call can fail with. Above this file nobody looks at a status, a code or a message. */
 export type ErrorKind =
@@ -121,12 +122,6 @@ export function toAzureError(error: unknown): AzureError {
   if (!isRestError(error)) return new AzureError('unexpected', oneLine(message));
   if (error.response && error.response.status >= 400) return errorOfResponse(error.response);
   return new AzureError('transient', oneLine(`${error.code ?? name}: ${message}`), error.response?.status);
-}
-
-/** Azure's text made safe for one log line: no control characters, at most 1,000 characters. */
-export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a log.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ').slice(0, 1000);
 }
 
 function lowerKeys(value: unknown): Record<string, unknown> {

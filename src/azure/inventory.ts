@@ -25,7 +25,8 @@ const countRow = z.object({
 const vmRow = z.object({ id: z.string() });
 
 /**
- * Counts every VM in scope by subscription, location and verdict, in Resource Graph, reading no VM.
+ * Counts every VM in scope, or those of one location, by subscription, location and verdict, in Resource Graph,
+ * reading no VM.
  * Size grows with subscriptions and regions, not with VMs. Throws AzureError.
  */
 export async function countVms(
@@ -33,14 +34,14 @@ export async function countVms(
   coverage: Coverage,
   policy: Policy,
   excluded: readonly Scope[],
-  abortSignal?: AbortSignal,
+  location?: string,
 ): Promise<VmCount[]> {
   const counts: VmCount[] = [];
   const seen = new Set<string>();
   for (const request of coverage.requests) {
-    const query = countQuery({ policy, excluded, groups: coverage.groups });
+    const query = countQuery({ policy, excluded, groups: coverage.groups }, location);
     const here = new Set<string>();
-    for await (const rows of queryPages(clients, request, query, countRow, abortSignal)) {
+    for await (const rows of queryPages(clients, request, query, countRow)) {
       for (const row of rows) {
         const subscriptionId = fold(row.subscriptionId);
         // Nested management groups may both be scopes: a subscription is counted by the first that holds it.
@@ -68,11 +69,10 @@ export async function* goalMissingVms(
   excluded: readonly Scope[],
   location: string,
   subscriptions: readonly string[],
-  abortSignal?: AbortSignal,
 ): AsyncGenerator<ResourceId[], void, undefined> {
   const query = goalMissingQuery({ policy, excluded, groups: coverage.groups }, location);
   for (const request of inRequests(subscriptions)) {
-    for await (const rows of queryPages(clients, request, query, vmRow, abortSignal)) {
+    for await (const rows of queryPages(clients, request, query, vmRow)) {
       yield rows.map((row) => parseVmId(row.id)).filter((id) => id !== undefined);
     }
   }

@@ -17,9 +17,9 @@ export interface VmFilter {
   readonly groups: readonly Scope[];
 }
 
-/** Counts VMs by subscription, location and verdict. */
-export function countQuery(filter: VmFilter): string {
-  return `${verdicts(filter)}
+/** Counts VMs, of one location or of all, by subscription, location and verdict. */
+export function countQuery(filter: VmFilter, location?: string): string {
+  return `${verdicts(filter, location)}
 | summarize total = count() by subscriptionId, location, verdict
 | project id = strcat(subscriptionId, '/', location, '/', verdict), subscriptionId, location, verdict, total
 | order by id asc`;

@@ -31,6 +31,22 @@ export function groupExists(
   return exists(clients.resources(subscriptionId).resourceGroups.checkExistence(resourceGroup));
 }
 
+/** `managedBy` of a resource group; empty when nobody manages it or it does not exist. Throws AzureError. */
+export async function groupManagedBy(
+  clients: Clients,
+  subscriptionId: string,
+  resourceGroup: string,
+): Promise<string> {
+  try {
+    const group = await clients.resources(subscriptionId).resourceGroups.get(resourceGroup);
+    return group.managedBy ?? '';
+  } catch (error) {
+    const failure = toAzureError(error);
+    if (failure.kind === 'not-found') return '';
+    throw failure;
+  }
+}
+
 /** Creates the resource group. Look first: on an existing one this would replace its tags. Throws AzureError. */
 export async function createGroup(
   clients: Clients,

@@ -21,7 +21,6 @@ export async function* queryPages<T>(
   scope: QueryScope,
   query: string,
   row: z.ZodType<T>,
-  abortSignal?: AbortSignal,
 ): AsyncGenerator<T[], void, undefined> {
   const about: Pick<QueryRequest, 'managementGroups' | 'subscriptions'> =
     'managementGroup' in scope
@@ -30,10 +29,7 @@ export async function* queryPages<T>(
   let skipToken: string | undefined;
   do {
     const options = { top: PAGE_SIZE, resultFormat: 'objectArray' as const, ...(skipToken && { skipToken }) };
-    const page = await clients.resourceGraph.resources(
-      { ...about, query, options },
-      { ...(abortSignal && { abortSignal }) },
-    );
+    const page = await clients.resourceGraph.resources({ ...about, query, options });
     const rows = z.array(row).safeParse(page.data);
     if (!rows.success) {
       throw new AzureError(

@@ -5,10 +5,11 @@ import {
 } from '@azure/core-rest-pipeline';
 import type { VmFacts } from '../domain/decide.ts';
 import type { IdentityPatch } from '../domain/identityPatch.ts';
+import { oneLine } from '../domain/printable.ts';
 import type { ResourceId } from '../domain/resourceId.ts';
 import { vmIdentity } from '../domain/vmIdentity.ts';
 import type { AzureClients } from './clients.ts';
-import { AzureError, kindOf, oneLine, readArmError } from './errors.ts';
+import { AzureError, kindOf, readArmError } from './errors.ts';
 
 /** A VM as just read: what decisions need, and the ETag a write must carry. */
 export interface VmReading {
@@ -22,14 +23,9 @@ type Clients = Pick<AzureClients, 'compute'>;
 const httpClient = createDefaultHttpClient();
 
 /** Reads a VM. Throws AzureError; kind `not-found` when it is gone. */
-export async function readVm(
-  clients: Clients,
-  id: ResourceId,
-  abortSignal?: AbortSignal,
-): Promise<VmReading> {
+export async function readVm(clients: Clients, id: ResourceId): Promise<VmReading> {
   let header: string | undefined;
   const vm = await clients.compute(id.subscriptionId).virtualMachines.get(id.resourceGroup, id.name, {
-    ...(abortSignal && { abortSignal }),
     onResponse: (response) => {
       header = response.headers.get('etag');
     },

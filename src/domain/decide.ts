@@ -31,15 +31,25 @@ export function decide(vm: VmFacts, policy: Policy, scopes: ResolvedScopes): Dec
   return outcome ? { action: 'leave', goal, outcome } : { action: 'assign', goal };
 }
 
+/** Why a VM is not even read: what effect and scopes say of its id alone (R7, R8). Undefined when it may be. */
+export function reasonNotToRead(
+  vm: ResourceId,
+  policy: Pick<Policy, 'effect'>,
+  scopes: ResolvedScopes,
+): Outcome | undefined {
+  if (policy.effect === 'Disabled') return outcome('excluded', 'effect-disabled');
+  if (!covers(scopes.included, vm)) return outcome('excluded', 'out-of-scope');
+  return covers(scopes.excluded, vm) ? outcome('excluded', 'excluded-scope') : undefined;
+}
+
 function reasonToLeave(
   vm: VmFacts,
   goal: string,
   policy: Policy,
   scopes: ResolvedScopes,
 ): Outcome | undefined {
-  if (policy.effect === 'Disabled') return outcome('excluded', 'effect-disabled');
-  if (!covers(scopes.included, vm.id)) return outcome('excluded', 'out-of-scope');
-  if (covers(scopes.excluded, vm.id)) return outcome('excluded', 'excluded-scope');
+  const unread = reasonNotToRead(vm.id, policy, scopes);
+  if (unread) return unread;
   if (policy.exclusionTag && hasTag(vm.tags, policy.exclusionTag)) {
     return outcome('excluded', 'exclusion-tag');
   }

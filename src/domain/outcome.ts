@@ -53,6 +53,12 @@ export function nextStep(
     .replaceAll('{identity}', goal);
 }
 
+/** True when trying the same again within minutes may help; otherwise only a person, or the next sweep, can. */
+export function isPassing(reason: FailureReason): boolean {
+  const { passing }: Reason = reasons.failed[reason];
+  return passing === true;
+}
+
 /** How many VMs ended with which reason. Size does not grow with the fleet. */
 export type Tally = Record<OutcomeName, Record<string, number>>;
 

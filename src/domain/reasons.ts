@@ -3,6 +3,8 @@ export interface Reason {
   readonly meaning: string;
   /** The next step; empty when there is nothing to do. `{vm}`, `{subscription}`, `{group}` and `{identity}` stand for ids. */
   readonly next: string;
+  /** Trying again within minutes may help; without it only a person, or the next sweep, can. */
+  readonly passing?: true;
 }
 
 /**
@@ -68,6 +70,7 @@ export const reasons = {
     'identity-not-ready': {
       meaning: 'Azure refused the goal identity, as it does while a new one is not visible everywhere.',
       next: 'The next sweep tries again. If it stays, look whether {identity} restricts what it may be assigned to.',
+      passing: true,
     },
     'deny-assignment': {
       meaning: 'A deny assignment protects the VM, as managed applications and locked-down clusters have.',
@@ -92,6 +95,7 @@ export const reasons = {
     conflict: {
       meaning: 'Other writers changed the VM each time before our write.',
       next: 'The next sweep tries again. If it stays, find out which tool keeps writing {vm}.',
+      passing: true,
     },
     'not-kept': {
       meaning: 'Azure accepted the identity, but the VM did not carry it afterwards.',
@@ -104,10 +108,12 @@ export const reasons = {
     throttled: {
       meaning: 'Azure kept answering that there were too many requests.',
       next: 'The next sweep tries again. Lower CAPACITY_SHARE_PERCENT if it stays.',
+      passing: true,
     },
     transient: {
       meaning: 'Azure or the network failed each time.',
       next: 'The next sweep tries again. If it stays, look at the message and at Azure status.',
+      passing: true,
     },
     'not-allowed': {
       meaning: 'Azure does not allow the write in the state the VM is in.',
@@ -116,6 +122,7 @@ export const reasons = {
     'signed-out': {
       meaning: 'Azure did not accept our sign-in.',
       next: 'Check AZURE_CLIENT_ID and that the identity is assigned to the app; outside Azure, run az login.',
+      passing: true,
     },
     'invalid-request': {
       meaning: 'Azure called the request invalid.',

@@ -1,4 +1,4 @@
-import { fold, type ResourceId, resourceGroupId } from './resourceId.ts';
+import { fold, type ResourceId, resourceGroupId, type Scope, sameId } from './resourceId.ts';
 
 /** Scopes with every management group resolved to its subscriptions. All ids folded to lower case. */
 export interface ScopeSet {
@@ -23,4 +23,19 @@ export function covers(scopes: ScopeSet, vm: ResourceId): boolean {
     scopes.resourceGroups.has(fold(resourceGroupId(vm.subscriptionId, vm.resourceGroup))) ||
     scopes.virtualMachines.has(fold(vm.id))
   );
+}
+
+/**
+ * False when the scopes as they are written, without asking Azure what management groups hold, already say that the
+ * VM is out: excluded, or in none of them.
+ */
+export function mayCover(scopes: readonly Scope[], excluded: readonly Scope[], vm: ResourceId): boolean {
+  const holds = (scope: Scope): boolean | undefined => {
+    if (scope.kind === 'managementGroup') return undefined;
+    if (scope.kind === 'virtualMachine') return sameId(scope.id, vm.id);
+    return scope.kind === 'subscription'
+      ? sameId(scope.subscriptionId, vm.subscriptionId)
+      : sameId(scope.id, resourceGroupId(vm.subscriptionId, vm.resourceGroup));
+  };
+  return !excluded.some((scope) => holds(scope) === true) && scopes.some((scope) => holds(scope) !== false);
 }

@@ -34,3 +34,11 @@ export function interleave(vms: readonly ResourceId[]): ResourceId[] {
     .flat()
     .filter((vm) => vm !== undefined);
 }
+
+/** The same items in a random order. `random` yields numbers in [0, 1). */
+export function shuffle<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}

@@ -1,6 +1,7 @@
 import { type ScopeProblem, UNREADABLE_NEXT } from '../azure/scopeResolution.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
+import type { GoalIdentities } from './goalIdentities.ts';
 import type { VmReport } from './vm.ts';
 
 /** Something a person should look at: one for each cause, however many VMs it holds back (R13). */
@@ -66,6 +67,24 @@ export function problemCollector(): Problems {
       entry({ subject, reason: outcome.reason, detail, next: nextStep(outcome, vm, goal) }).vms++;
     },
     list: () => [...found.values()].sort((a, b) => b.vms - a.vms),
+  };
+}
+
+/** Reports identities that exist but could not be locked; assigning goes on all the same. */
+export function noticingUnlocked(identities: GoalIdentities, problems: Problems): GoalIdentities {
+  return {
+    async ensure(goal, location) {
+      const identity = await identities.ensure(goal, location);
+      if (identity.state === 'ready' && identity.unlocked) {
+        problems.add({
+          subject: goal,
+          reason: 'identity-unlocked',
+          detail: identity.unlocked.message,
+          next: 'Grant Microsoft.Authorization/locks/write to the remediator there, or set LOCK_IDENTITIES=false.',
+        });
+      }
+      return identity;
+    },
   };
 }
 

@@ -3,13 +3,15 @@ import type { Coverage } from '../azure/scopeResolution.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import type { ResourceId } from '../domain/resourceId.ts';
-import { interleave, portions, type SubscriptionWork } from './portions.ts';
+import { interleave, portions, type SubscriptionWork, shuffle } from './portions.ts';
 import { slots } from './slots.ts';
 import { type Remediation, startRemediation, type VmReport } from './vm.ts';
 
 /** The VMs of one region that lack their goal identity, as counted by Resource Graph. */
 export interface RegionWork {
   readonly location: string;
+  /** How many VMs, all subscriptions together. */
+  readonly total: number;
   readonly subscriptions: readonly SubscriptionWork[];
 }
 
@@ -18,27 +20,34 @@ export interface RegionRun {
   readonly coverage: Coverage;
   /** Takes one from what the sweep may still assign; false when nothing is left. */
   takeAssignment(): boolean;
-  /** True once the sweep should stop: what was begun is finished, the rest is deferred. */
+  /** True once the work should stop: what was begun is finished, the rest is not looked at. */
   stopped(): boolean;
   onVm(report: VmReport): void;
 }
 
-// Enough to keep Azure's limits busy at a second or two for each call, few enough to hold in memory.
-const VMS_AT_ONCE = 24;
+// For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to hold in
+// memory. Portions have places of their own, so that one subscription's trouble keeps no other one waiting.
+const VMS_AT_ONCE = 16;
 const PORTIONS_AT_ONCE = 8;
+// The query has left out VMs in managed groups already.
+const unmanaged = async () => '';
 
 /**
- * Remediates one region: pages through its VMs, one subscription in turn with the others, and reports every VM
- * exactly once. Holds at most some pages of ids in memory. Throws AzureError when Resource Graph cannot be read.
+ * Remediates one region: pages through its VMs, one subscription in turn with the others, and reports each VM looked
+ * at exactly once. Holds at most some pages of ids in memory. Returns true when it was stopped before its end.
+ * Throws AzureError when Resource Graph cannot be read.
  */
-export async function remediateRegion(context: Remediation, work: RegionWork, run: RegionRun): Promise<void> {
+export async function remediateRegion(
+  context: Remediation,
+  { location, total, subscriptions }: RegionWork,
+  run: RegionRun,
+): Promise<boolean> {
   const { app } = context;
   const { policy, excludedScopes, failureThreshold } = app.settings;
-  const total = work.subscriptions.reduce((sum, { goalMissing }) => sum + goalMissing, 0);
-  const vmSlots = slots(VMS_AT_ONCE);
   const portionSlots = slots(PORTIONS_AT_ONCE);
   const running = new Set<Promise<void>>();
   let failed = 0;
+  let cut = false;
 
   const report = (ended: VmReport): void => {
     if (ended.outcome.outcome === 'failed') failed++;
@@ -46,44 +55,53 @@ export async function remediateRegion(context: Remediation, work: RegionWork, ru
   };
 
   const whyNot = (): Outcome | undefined => {
-    if (run.stopped()) return outcome('deferred', 'interrupted');
     if (policy.effect === 'AuditIfNotExists') return outcome('deferred', 'audit-only');
     if (failed > total * failureThreshold) return outcome('deferred', 'failure-threshold');
     return run.takeAssignment() ? undefined : outcome('deferred', 'sweep-limit');
   };
 
-  async function remediate(vm: ResourceId): Promise<void> {
-    const deferred = whyNot();
-    if (deferred) {
-      const goal = goalIdentity(policy.identity, { ...vm, location: work.location });
-      report({ vm, location: work.location, goal, outcome: deferred, attempts: 0 });
-      return;
-    }
-    await vmSlots.enter();
-    const candidate = { vm, location: work.location, groupManagedBy: '' };
-    const started = startRemediation(context, candidate).finally(vmSlots.leave);
-    const ended = started.then(async (end) =>
-      report(end.state === 'ended' ? end.report : await end.confirm()),
-    );
-    running.add(ended);
-    void ended.finally(() => running.delete(ended));
+  function begin(vm: ResourceId, ended: () => void): void {
+    const candidate = { vm, location, groupManagedBy: unmanaged };
+    const begun = startRemediation(context, candidate)
+      .finally(ended)
+      .then(async (start) => report(start.state === 'ended' ? start.report : await start.confirm()));
+    running.add(begun);
+    void begun.finally(() => running.delete(begun));
   }
 
   async function remediatePortion(portion: readonly SubscriptionWork[]): Promise<void> {
+    const vmSlots = slots(VMS_AT_ONCE);
     await portionSlots.enter();
     try {
       const ids = portion.map(({ subscriptionId }) => subscriptionId);
-      const pages = goalMissingVms(app.clients, run.coverage, policy, excludedScopes, work.location, ids);
+      cut ||= run.stopped();
+      if (cut) return;
+      const pages = goalMissingVms(app.clients, run.coverage, policy, excludedScopes, location, ids);
       for await (const page of pages) {
-        for (const vm of interleave(page)) await remediate(vm);
+        for (const vm of interleave(page)) {
+          await vmSlots.enter();
+          cut ||= run.stopped();
+          if (cut) return;
+          const deferred = whyNot();
+          if (!deferred) {
+            begin(vm, vmSlots.leave);
+            continue;
+          }
+          vmSlots.leave();
+          const goal = goalIdentity(policy.identity, { ...vm, location });
+          report({ vm, location, goal, outcome: deferred, attempts: 0 });
+        }
       }
     } finally {
       portionSlots.leave();
     }
   }
 
-  const results = await Promise.allSettled(portions(work.subscriptions).map(remediatePortion));
+  // In another order each time: were the first portions all VMs that fail, they would hold up the same ones forever.
+  const inTurn = shuffle(portions(subscriptions), app.random);
+  const results = await Promise.allSettled(inTurn.map(remediatePortion));
   await Promise.all(running);
   const broken = results.find((result) => result.status === 'rejected');
   if (broken) throw broken.reason;
+  return cut;
 }

@@ -1,13 +1,14 @@
 import type { App } from '../app.ts';
 import type { CallCounts } from '../azure/clients.ts';
 import { toAzureError } from '../azure/errors.ts';
-import { countVms, type VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING } from '../azure/kql.ts';
+import type { VmCount } from '../azure/inventory.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
-import { count, emptyTally, outcomeOfVerdict, type Tally } from '../domain/outcome.ts';
-import { type GoalIdentities, goalIdentities } from './goalIdentities.ts';
-import { type Problem, type Problems, problemCollector } from './problems.ts';
-import { type RegionWork, remediateRegion } from './region.ts';
+import { count, emptyTally, outcome, type Tally } from '../domain/outcome.ts';
+import { exclusive } from './exclusive.ts';
+import { goalIdentities } from './goalIdentities.ts';
+import { planSweep } from './plan.ts';
+import { noticingUnlocked, type Problem, problemCollector } from './problems.ts';
+import { remediateRegion } from './region.ts';
 import type { VmReport } from './vm.ts';
 
 /** Someone who follows a sweep. */
@@ -38,40 +39,39 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
   const { settings, clients, clock } = app;
   const startedAt = clock.now();
   const callsBefore = { ...clients.calls };
-  const tally = emptyTally();
   const problems = problemCollector();
-  const summary = (): SweepSummary => ({
+  const summary = (tally: Tally): SweepSummary => ({
     durationMs: clock.now() - startedAt,
     tally,
     problems: problems.list(),
     calls: callsSince(clients.calls, callsBefore),
   });
-  if (settings.policy.effect === 'Disabled') return summary();
+  if (settings.policy.effect === 'Disabled') return summary(emptyTally());
 
   const coverage = await resolveScopes(clients, settings.scopes, settings.excludedScopes);
   for (const problem of coverage.problems) problems.addScope(problem);
-  const counts = await countVms(clients, coverage, settings.policy, settings.excludedScopes);
-  for (const { verdict, total } of counts) {
-    if (verdict !== GOAL_MISSING) count(tally, outcomeOfVerdict(verdict), total);
-  }
+  const { counts, regions, tally } = await planSweep(app, coverage);
   observer.onCounts?.(counts, coverage);
 
   let left = settings.maxAssignments;
   const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);
-  const context = { app, scopes: coverage.scopes, identities };
+  const context = { app, scopes: coverage.scopes, identities, exclusive: exclusive() };
   await Promise.all(
-    regionsOf(counts).map(async (work) => {
+    regions.map(async (work) => {
+      let looked = 0;
       try {
-        await remediateRegion(context, work, {
+        const cut = await remediateRegion(context, work, {
           coverage,
           takeAssignment: () => left-- > 0,
           stopped: () => observer.stopped?.() ?? false,
           onVm: (report) => {
+            looked++;
             count(tally, report.outcome);
             problems.addFailure(report);
             observer.onVm?.(report);
           },
         });
+        if (cut) count(tally, outcome('deferred', 'interrupted'), Math.max(0, work.total - looked));
       } catch (error) {
         problems.add({
           subject: work.location,
@@ -82,36 +82,7 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
       }
     }),
   );
-  return summary();
-}
-
-/** Regions with work, the one with most of it first, since it takes longest. */
-function regionsOf(counts: readonly VmCount[]): RegionWork[] {
-  const missing = counts.filter(({ verdict, total }) => verdict === GOAL_MISSING && total > 0);
-  const regions = [...Map.groupBy(missing, ({ location }) => location)].map(([location, rows]) => ({
-    location,
-    total: rows.reduce((sum, { total }) => sum + total, 0),
-    subscriptions: rows.map(({ subscriptionId, total }) => ({ subscriptionId, goalMissing: total })),
-  }));
-  return regions.sort((a, b) => b.total - a.total);
-}
-
-/** Reports identities that exist but could not be locked; assigning goes on all the same. */
-function noticingUnlocked(identities: GoalIdentities, problems: Problems): GoalIdentities {
-  return {
-    async ensure(goal, location) {
-      const identity = await identities.ensure(goal, location);
-      if (identity.state === 'ready' && identity.unlocked) {
-        problems.add({
-          subject: goal,
-          reason: 'identity-unlocked',
-          detail: identity.unlocked.message,
-          next: 'Grant Microsoft.Authorization/locks/write to the remediator there, or set LOCK_IDENTITIES=false.',
-        });
-      }
-      return identity;
-    },
-  };
+  return summary(tally);
 }
 
 function callsSince(now: CallCounts, before: CallCounts): CallCounts {

@@ -1,12 +1,13 @@
 import type { App } from '../app.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
-import { operationError, patchVmIdentity, readVm } from '../azure/virtualMachines.ts';
-import { carries, decide } from '../domain/decide.ts';
+import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
+import { carries, type Decision, decide, reasonNotToRead } from '../domain/decide.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { identityPatch } from '../domain/identityPatch.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { ResolvedScopes } from '../domain/scopes.ts';
+import type { Exclusive } from './exclusive.ts';
 import { failureReason, type GoalIdentities, type GoalIdentity } from './goalIdentities.ts';
 
 /** What remediating VMs needs: the app, the scopes as resolved now, and the goal identities seen to so far. */
@@ -14,21 +15,29 @@ export interface Remediation {
   readonly app: App;
   readonly scopes: ResolvedScopes;
   readonly identities: GoalIdentities;
+  /** Keeps two looks at the same VM in this process apart, as those of an event and of the sweep may be. */
+  readonly exclusive: Exclusive;
 }
 
 /** A VM to look at, with what is known of it besides its id. */
 export interface Candidate {
   readonly vm: ResourceId;
+  /** Where it is; undefined when nothing but its id is known, so that it is read first. */
+  readonly location: string | undefined;
+  /** Tells `managedBy` of its resource group; empty when nobody manages it. Rejects with AzureError. */
+  groupManagedBy(): Promise<string>;
+}
+
+/** What is known of a VM once it was looked at. */
+interface Known {
+  readonly vm: ResourceId;
+  /** Empty when the VM was not read and nothing was known of it but its id; `goal` likewise. */
   readonly location: string;
-  /** `managedBy` of its resource group; empty when nobody manages it. */
-  readonly groupManagedBy: string;
+  readonly goal: string;
 }
 
 /** How the look at one VM ended. */
-export interface VmReport {
-  readonly vm: ResourceId;
-  readonly location: string;
-  readonly goal: string;
+export interface VmReport extends Known {
   readonly outcome: Outcome;
   /** How many times a write was tried. */
   readonly attempts: number;
@@ -43,23 +52,10 @@ const MAX_ATTEMPTS = 6;
 
 /**
  * Reads the VM, decides, and if need be sends the write; returns once Azure accepted it, so that confirming holds up
- * nobody. Never throws: everything that can go wrong is an outcome.
+ * nobody. A VM out of scope is not even read. Never throws: everything that can go wrong is an outcome.
  */
-export async function startRemediation(context: Remediation, candidate: Candidate): Promise<Started> {
-  const { settings } = context.app;
-  const goal = goalIdentity(settings.policy.identity, { ...candidate.vm, location: candidate.location });
-  const end = (result: Outcome, attempts = 0): Started => ({
-    state: 'ended',
-    report: { vm: candidate.vm, location: candidate.location, goal, outcome: result, attempts },
-  });
-  try {
-    if (settings.policy.effect !== 'DeployIfNotExists') return end(await decideOnly(context, candidate));
-    const identity = await context.identities.ensure(goal, candidate.location);
-    if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));
-    return await identity.admit(() => assign(context, candidate, goal, identity, end));
-  } catch (error) {
-    return end(outcomeOfError(toAzureError(error)));
-  }
+export function startRemediation(context: Remediation, candidate: Candidate): Promise<Started> {
+  return context.exclusive(fold(candidate.vm.id), () => lookAt(context, candidate));
 }
 
 /** Remediates one VM from start to confirmed end. Never throws. */
@@ -68,37 +64,65 @@ export async function remediateVm(context: Remediation, candidate: Candidate): P
   return started.state === 'ended' ? started.report : started.confirm();
 }
 
-async function decideOnly({ app, scopes }: Remediation, candidate: Candidate): Promise<Outcome> {
-  const { facts } = await readVm(app.clients, candidate.vm);
-  const { groupManagedBy } = candidate;
-  const decision = decide({ ...facts, groupManagedBy }, app.settings.policy, scopes);
-  return decision.action === 'leave' ? decision.outcome : outcome('deferred', 'audit-only');
+async function lookAt(context: Remediation, candidate: Candidate): Promise<Started> {
+  const { app, scopes, identities } = context;
+  const { policy } = app.settings;
+  const { vm } = candidate;
+  let location = candidate.location ?? '';
+  let goal = candidate.location === undefined ? '' : goalIdentity(policy.identity, { ...vm, location });
+  const end = (result: Outcome, attempts = 0): Started => ({
+    state: 'ended',
+    report: { vm, location, goal, outcome: result, attempts },
+  });
+  try {
+    const unread = reasonNotToRead(vm, policy, scopes);
+    if (unread) return end(unread);
+    const groupManagedBy = await candidate.groupManagedBy();
+    const decideReading = ({ facts }: VmReading) => decide({ ...facts, groupManagedBy }, policy, scopes);
+    let first: VmReading | undefined;
+    // Without leave to write, not even the goal identity may be made: read and decide, nothing more.
+    if (candidate.location === undefined || policy.effect !== 'DeployIfNotExists') {
+      first = await readVm(app.clients, vm);
+      const decision = decideReading(first);
+      location = first.facts.location;
+      goal = decision.goal;
+      if (decision.action === 'leave') return end(decision.outcome);
+    }
+    const identity = await identities.ensure(goal, location);
+    if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));
+    const known = { vm, location, goal };
+    return await identity.admit(() => assign(app, known, identity, decideReading, end, first));
+  } catch (error) {
+    return end(outcomeOfError(toAzureError(error)));
+  }
 }
 
 async function assign(
-  context: Remediation,
-  candidate: Candidate,
-  goal: string,
+  app: App,
+  known: Known,
   identity: GoalIdentity & { state: 'ready' },
+  decideReading: (reading: VmReading) => Decision,
   end: (result: Outcome, attempts: number) => Started,
+  first: VmReading | undefined,
 ): Promise<Started> {
-  const { app, scopes } = context;
-  const { vm, groupManagedBy } = candidate;
+  const { vm, goal } = known;
+  let reading = first ?? (await readVm(app.clients, vm));
   for (let attempt = 1; ; attempt++) {
-    const { facts, etag } = await readVm(app.clients, vm);
-    const decision = decide({ ...facts, groupManagedBy }, app.settings.policy, scopes);
+    const { facts, etag } = reading;
+    const decision = decideReading(reading);
     if (decision.action === 'leave') return end(decision.outcome, attempt - 1);
     // The location decides the goal; a VM deleted and made again elsewhere is the next sweep's.
     if (fold(decision.goal) !== fold(goal)) return end(outcome('excluded', 'vm-gone'), attempt - 1);
     try {
       const operationUrl = await patchVmIdentity(app.clients, vm, identityPatch(facts.identity, goal), etag);
-      return { state: 'accepted', confirm: () => confirm(context, candidate, goal, attempt, operationUrl) };
+      return { state: 'accepted', confirm: () => confirm(app, known, attempt, operationUrl) };
     } catch (error) {
       const failure = toAzureError(error);
       if (attempt >= MAX_ATTEMPTS || !isWorthAnother(failure, identity.fresh, attempt)) {
         return end(outcomeOfError(failure), attempt);
       }
       await app.clock.sleep(backoffMs(failure, attempt, app.random));
+      reading = await readVm(app.clients, vm);
     }
   }
 }
@@ -118,14 +142,13 @@ function backoffMs(failure: AzureError, attempt: number, random: () => number): 
 }
 
 async function confirm(
-  { app }: Remediation,
-  candidate: Candidate,
-  goal: string,
+  app: App,
+  known: Known,
   attempts: number,
   operationUrl: string | undefined,
 ): Promise<VmReport> {
-  const { vm, location } = candidate;
-  const end = (result: Outcome): VmReport => ({ vm, location, goal, outcome: result, attempts });
+  const { vm, goal } = known;
+  const end = (result: Outcome): VmReport => ({ ...known, outcome: result, attempts });
   try {
     await app.clock.sleep(app.settings.confirmAfterMs);
     const { facts } = await readVm(app.clients, vm);

@@ -42,6 +42,7 @@ const bad: Record<string, string> = {
   CONFIRM_AFTER_SECONDS: '-1',
   SWEEP_SCHEDULE: '0 * * * *',
   AZURE_CLIENT_ID: 'me',
+  REMEDIATOR_OBJECT_ID: 'mine',
   AZURE_CLOUD: 'AzureGermanCloud',
   ARM_ENDPOINT: 'http://localhost',
   APPLICATIONINSIGHTS_CONNECTION_STRING: 'x',

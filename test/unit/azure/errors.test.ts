@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RestError } from '@azure/core-rest-pipeline';
-import { type ErrorKind, errorOfResponse, oneLine, toAzureError } from '../../../src/azure/errors.ts';
+import { type ErrorKind, errorOfResponse, toAzureError } from '../../../src/azure/errors.ts';
 
 const enveloped = (code: string, message = 'm', details: unknown[] = []) => ({
   error: { code, message, details },
@@ -84,8 +84,4 @@ describe('toAzureError', () => {
   it('does not take a defect of ours for an error of Azure', () => {
     assert.equal(toAzureError(new TypeError('x is not a function')).kind, 'unexpected');
   });
-});
-
-describe('oneLine', () => {
-  it('bounds the length', () => assert.equal(oneLine('x'.repeat(5000)).length, 1000));
 });

@@ -1,0 +1,5 @@
+// Loading each of these registers its function.
+import './sweep.ts';
+import './remediateRegion.ts';
+import './vmWritten.ts';
+import './remediateVm.ts';

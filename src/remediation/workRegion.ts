@@ -1,0 +1,90 @@
+import { toAzureError } from '../azure/errors.ts';
+import { count, emptyTally, isPassing } from '../domain/outcome.ts';
+import type { Log } from '../log.ts';
+import type { RegionMessage } from '../queues.ts';
+import { failureReason, goalIdentities } from './goalIdentities.ts';
+import { planSweep } from './plan.ts';
+import { noticingUnlocked, problemCollector } from './problems.ts';
+import { remediateRegion } from './region.ts';
+import type { Shared } from './shared.ts';
+
+/**
+ * How long one run works on a region, in ms. Well below the function timeout of host.json (30 minutes), and below the
+ * 10 minutes that Functions leaves to what runs when the platform is updated (azure-facts, section 9).
+ */
+export const REGION_BUDGET_MS = 8 * 60_000;
+
+/** How a message is handed over. */
+export interface Delivery {
+  /** True when it was handed over before, so that a run may have ended in the middle. */
+  readonly redelivered: boolean;
+  /** How long this run may work, in ms. Default `REGION_BUDGET_MS`. */
+  readonly budgetMs?: number;
+}
+
+/**
+ * Works on the region of a message until it is done, the message's `until` has passed or the run's time is spent.
+ * Returns the message to go on with, or undefined when the chain ends here. VMs that failed are logged, one error for
+ * each cause; they do not make the run fail. Throws AzureError or ScopeError only where the message should be tried
+ * again; other causes are logged, and left to the next sweep.
+ */
+export async function workRegion(
+  shared: Shared,
+  message: RegionMessage,
+  log: Log,
+  delivery: Delivery,
+): Promise<RegionMessage | undefined> {
+  const { app } = shared;
+  const { sweepId, location } = message;
+  const about = { sweepId, location };
+  const endsAt = Date.parse(message.until);
+  const stopAt = Math.min(endsAt, app.clock.now() + (delivery.budgetMs ?? REGION_BUDGET_MS));
+  if (app.clock.now() >= endsAt || app.settings.policy.effect !== 'DeployIfNotExists') {
+    log.info('Region left to the next sweep', { ...about, until: message.until });
+    return undefined;
+  }
+  if (message.limit !== undefined && delivery.redelivered) {
+    // What the broken run assigned is not known, and a limit that does not hold is none.
+    log.warn('Region left to the next sweep: a run with a limit broke off', {
+      ...about,
+      limit: message.limit,
+    });
+    return undefined;
+  }
+
+  const tally = emptyTally();
+  const problems = problemCollector();
+  let left = message.limit ?? Number.POSITIVE_INFINITY;
+  let cut = false;
+  try {
+    const coverage = await shared.coverage();
+    const { regions } = await planSweep(app, coverage, location);
+    const identities = noticingUnlocked(goalIdentities(app), problems);
+    const context = { app, scopes: coverage.scopes, identities, exclusive: shared.exclusive };
+    for (const work of regions) {
+      cut = await remediateRegion(context, work, {
+        coverage,
+        takeAssignment: () => left-- > 0,
+        stopped: () => app.clock.now() >= stopAt,
+        onVm: (report) => {
+          count(tally, report.outcome);
+          problems.addFailure(report);
+        },
+      });
+    }
+  } catch (error) {
+    const failure = toAzureError(error);
+    if (isPassing(failureReason(failure))) throw error;
+    problems.add({
+      subject: location,
+      reason: 'region-unread',
+      detail: failure.message,
+      next: 'The next sweep tries again.',
+    });
+  }
+
+  for (const problem of problems.list()) log.error('VMs failed', { ...about, ...problem });
+  const goesOn = cut && left > 0 && app.clock.now() < endsAt;
+  log.info('Region worked on', { ...about, goesOn, tally });
+  return goesOn ? { ...message, ...(message.limit !== undefined && { limit: left }) } : undefined;
+}

@@ -1,0 +1,360 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { Azure } from '../../emulator/azure.ts';
+import type { Tally } from '../../src/domain/outcome.ts';
+import type { Log, Properties } from '../../src/log.ts';
+import type { RegionMessage } from '../../src/queues.ts';
+import { type Shared, shared } from '../../src/remediation/shared.ts';
+import { startSweep } from '../../src/remediation/startSweep.ts';
+import { workRegion } from '../../src/remediation/workRegion.ts';
+import { workVm } from '../../src/remediation/workVm.ts';
+import { anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+
+let azure: Azure;
+before(async () => {
+  azure = await anAzure();
+});
+after(() => azure.close());
+beforeEach(() => azure.store.clear());
+afterEach(() => {
+  azure.journal.clear();
+  azure.faults.clear();
+});
+
+interface Line {
+  readonly level: keyof Log;
+  readonly message: string;
+  readonly properties: Properties;
+}
+
+function aLog(): Log & { lines: Line[] } {
+  const lines: Line[] = [];
+  const at = (level: keyof Log) => (message: string, properties?: Properties) =>
+    void lines.push({ level, message, properties: properties ?? {} });
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+const aShared = (settings: Record<string, string> = {}): Shared => shared(anApp(azure, settings));
+const errors = (log: { lines: Line[] }) => log.lines.filter(({ level }) => level === 'error');
+
+const aRegion = (more: Partial<RegionMessage> = {}): RegionMessage => ({
+  version: 1,
+  location: 'eastus',
+  until: new Date(Date.now() + 3_600_000).toISOString(),
+  sweepId: '5ca1ab1e-0001-4000-8000-000000000001',
+  ...more,
+});
+const once = { redelivered: false };
+const vmsIn = (location: string, count: number) =>
+  Array.from({ length: count }, (_, n) => vmIn(SUBSCRIPTION, `vm-${location}-${n}`, { location }));
+const lockOn = (id: string) => ({
+  id: `${id}/providers/Microsoft.Authorization/locks/l`,
+  properties: { level: 'ReadOnly' },
+});
+const refusal = (path: string, times: number, status: number, code: string) => ({
+  method: 'PATCH' as const,
+  path,
+  times,
+  status,
+  headers: {},
+  latencyMs: 0,
+  body: { error: { code, message: 'no' } },
+});
+
+describe('startSweep', () => {
+  it('sends one message for each region that has work, most work first, and writes nothing', async () => {
+    await azure.seed([...vmsIn('eastus', 2), ...vmsIn('westeurope', 5)]);
+
+    const messages = await startSweep(aShared(), aLog());
+
+    assert.deepEqual(
+      messages.map(({ location, limit }) => [location, limit]),
+      [
+        ['westeurope', undefined],
+        ['eastus', undefined],
+      ],
+    );
+    assert.equal(callsTo(azure, /./, /virtualMachines/i), 0);
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+    const until = new Date(messages[0]?.until ?? '');
+    assert.ok(until.getTime() > Date.now() && until.getMinutes() === 0 && until.getSeconds() === 0);
+  });
+
+  it('shares MAX_ASSIGNMENTS_PER_SWEEP out between regions', async () => {
+    await azure.seed([...vmsIn('eastus', 4), ...vmsIn('westeurope', 5), ...vmsIn('westus', 3)]);
+
+    const messages = await startSweep(aShared({ MAX_ASSIGNMENTS_PER_SWEEP: '7' }), aLog());
+
+    assert.deepEqual(
+      messages.map(({ location, limit }) => [location, limit]),
+      [
+        ['westeurope', 5],
+        ['eastus', 2],
+      ],
+    );
+  });
+
+  it('only counts with AuditIfNotExists', async () => {
+    await azure.seed(vmsIn('eastus', 3));
+    const log = aLog();
+
+    assert.deepEqual(await startSweep(aShared({ EFFECT: 'AuditIfNotExists' }), log), []);
+
+    const tally = log.lines.at(-1)?.properties.tally as Tally | undefined;
+    assert.deepEqual(tally?.deferred, { 'audit-only': 3 });
+  });
+
+  it('asks nothing when Disabled', async () => {
+    assert.deepEqual(await startSweep(aShared({ EFFECT: 'Disabled' }), aLog()), []);
+    assert.equal(azure.journal.calls().length, 0);
+  });
+
+  it('warns of a scope that cannot be read, and goes on with the others', async () => {
+    await azure.seed(vmsIn('eastus', 1));
+    const log = aLog();
+    const SCOPES = `/subscriptions/${SUBSCRIPTION},/subscriptions/${OTHER_SUBSCRIPTION}`;
+
+    assert.equal((await startSweep(aShared({ SCOPES }), log)).length, 1);
+
+    assert.equal(
+      log.lines.find(({ level }) => level === 'warn')?.properties.scope,
+      `/subscriptions/${OTHER_SUBSCRIPTION}`,
+    );
+  });
+});
+
+describe('workRegion', () => {
+  it('remediates its region and no other, and the chain ends', async () => {
+    await azure.seed([...vmsIn('eastus', 40), ...vmsIn('westeurope', 3)]);
+
+    assert.equal(await workRegion(aShared(), aRegion(), aLog(), once), undefined);
+
+    assert.equal(callsTo(azure, /PATCH/, /vm-eastus-/), 40);
+    assert.equal(callsTo(azure, /PATCH/, /vm-westeurope-/), 0);
+  });
+
+  it('does nothing once its until has passed', async () => {
+    await azure.seed(vmsIn('eastus', 3));
+    const until = new Date(Date.now() - 1000).toISOString();
+
+    assert.equal(await workRegion(aShared(), aRegion({ until }), aLog(), once), undefined);
+
+    assert.equal(azure.journal.calls().length, 0);
+  });
+
+  for (const EFFECT of ['AuditIfNotExists', 'Disabled']) {
+    it(`writes nothing when EFFECT has become ${EFFECT} since it was sent`, async () => {
+      await azure.seed(vmsIn('eastus', 3));
+
+      assert.equal(await workRegion(aShared({ EFFECT }), aRegion(), aLog(), once), undefined);
+
+      assert.equal(azure.journal.calls().length, 0);
+    });
+  }
+
+  it('sends itself on with the same until when its time is spent, and a later run ends the work', async () => {
+    await azure.seed(vmsIn('eastus', 60));
+    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 20 });
+    const one = aShared();
+    const message = aRegion();
+
+    let runs = 0;
+    let next: RegionMessage | undefined = message;
+    for (; next && runs < 100; runs++) {
+      next = await workRegion(one, next, aLog(), { redelivered: false, budgetMs: 30 });
+      assert.ok(next === undefined || next.until === message.until);
+    }
+
+    assert.ok(runs > 1, 'one run did it all: the budget was never spent');
+    assert.equal(callsTo(azure, /PATCH/, VM_PATH), 60);
+  });
+
+  it('holds the limit of a sweep over the runs of a chain', async () => {
+    await azure.seed(vmsIn('eastus', 60));
+    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 20 });
+    const one = aShared();
+
+    let next: RegionMessage | undefined = aRegion({ limit: 45 });
+    while (next) next = await workRegion(one, next, aLog(), { redelivered: false, budgetMs: 30 });
+
+    assert.equal(callsTo(azure, /PATCH/, VM_PATH), 45);
+  });
+
+  it('does not begin anew on a message with a limit whose run broke off', async () => {
+    await azure.seed(vmsIn('eastus', 5));
+    const log = aLog();
+
+    await workRegion(aShared(), aRegion({ limit: 3 }), log, { redelivered: true });
+
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+    assert.equal(log.lines.at(-1)?.level, 'warn');
+  });
+
+  it('logs VMs that failed as errors, one for each cause, with the next step, and does not fail itself', async () => {
+    const locked = vmIn(SUBSCRIPTION, 'locked');
+    await azure.seed([
+      ...vmsIn('eastus', 3),
+      locked,
+      lockOn(locked.id),
+      vmIn(OTHER_SUBSCRIPTION, 'a'),
+      vmIn(OTHER_SUBSCRIPTION, 'b'),
+      {
+        id: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/own`,
+        properties: {
+          principalId: 'c0ffee00-0000-4000-8000-0000000000a1',
+          roleDefinitionId: '/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635',
+        },
+      },
+      {
+        id: `/subscriptions/${OTHER_SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/read`,
+        properties: {
+          principalId: 'c0ffee00-0000-4000-8000-0000000000a1',
+          roleDefinitionId: '/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7',
+        },
+      },
+    ]);
+    const log = aLog();
+
+    assert.equal(await workRegion(aShared(), aRegion(), log, once), undefined);
+
+    assert.deepEqual(
+      errors(log).map(({ message, properties }) => [message, properties.reason, properties.vms]),
+      [
+        ['VMs failed', 'forbidden', 2],
+        ['VMs failed', 'read-only-lock', 1],
+      ],
+    );
+    assert.match(String(errors(log)[1]?.properties.next), /Remove the lock/);
+  });
+
+  it('fails, to be tried again, when Resource Graph cannot be read for now', async () => {
+    await azure.seed(vmsIn('eastus', 3));
+    azure.faults.add({
+      method: 'POST',
+      path: 'ResourceGraph',
+      times: 99,
+      status: 400,
+      headers: {},
+      latencyMs: 0,
+      body: { error: { code: 'RetryableError', message: 'busy' } },
+    });
+
+    await assert.rejects(workRegion(aShared(), aRegion(), aLog(), once), /busy/);
+  });
+});
+
+describe('workVm', () => {
+  const work = (id: string, one = aShared(), log = aLog(), lastTry = false) =>
+    workVm(one, { version: 1, id }, log, { lastTry }).then(() => log);
+
+  it('remediates a VM of which only the id is known: three reads of it at most, one write', async () => {
+    const vm = vmIn(SUBSCRIPTION, 'vm', { location: 'westeurope' });
+    await azure.seed([vm]);
+
+    const log = await work(vm.id.replace('resourceGroups', 'RESOURCEGROUPS'));
+
+    assert.equal(log.lines[0]?.properties.outcome, 'assigned');
+    assert.equal(callsTo(azure, /PATCH/, VM_PATH), 1);
+    assert.equal(callsTo(azure, /GET/, VM_PATH), 2);
+  });
+
+  it('costs one read when there is nothing to do', async () => {
+    const vm = vmIn(SUBSCRIPTION, 'vm');
+    await azure.seed([vm]);
+    await work(vm.id);
+    azure.journal.clear();
+
+    await work(vm.id);
+
+    assert.equal(callsTo(azure, /./, VM_PATH), 1);
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+  });
+
+  it('reads nothing of a VM out of scope', async () => {
+    const vm = vmIn(OTHER_SUBSCRIPTION, 'vm');
+    await azure.seed([vm, vmIn(SUBSCRIPTION, 'mine')]);
+
+    const log = await work(vm.id, aShared({ SCOPES: `/subscriptions/${SUBSCRIPTION}` }));
+
+    assert.equal(log.lines[0]?.properties.reason, 'out-of-scope');
+    assert.equal(callsTo(azure, /./, new RegExp(OTHER_SUBSCRIPTION)), 0);
+  });
+
+  it('leaves a VM alone whose group AKS manages, which only the group tells', async () => {
+    const vm = vmIn(SUBSCRIPTION, 'node', { group: 'MC_x' });
+    await azure.seed([
+      {
+        id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/MC_x`,
+        location: 'eastus',
+        managedBy: '/subscriptions/x',
+      },
+      vm,
+    ]);
+
+    assert.equal((await work(vm.id)).lines[0]?.properties.reason, 'managed-group');
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+
+    const log = await work(vm.id, aShared({ INCLUDE_MANAGED_GROUPS: 'true' }));
+    assert.equal(log.lines[0]?.properties.outcome, 'assigned');
+  });
+
+  it('five times the same VM at once, and a sweep of its region: one PATCH', async () => {
+    const vm = vmIn(SUBSCRIPTION, 'vm');
+    await azure.seed([vm]);
+    const one = aShared();
+
+    await Promise.all([
+      ...Array.from({ length: 5 }, () => work(vm.id, one)),
+      workRegion(one, aRegion(), aLog(), once),
+    ]);
+
+    assert.equal(callsTo(azure, /PATCH/, VM_PATH), 1);
+  });
+
+  for (const EFFECT of ['AuditIfNotExists', 'Disabled']) {
+    it(`writes nothing with EFFECT ${EFFECT}`, async () => {
+      const vm = vmIn(SUBSCRIPTION, 'vm');
+      await azure.seed([vm]);
+
+      const log = await work(vm.id, aShared({ EFFECT }));
+
+      assert.match(String(log.lines[0]?.properties.reason), /audit-only|effect-disabled/);
+      assert.equal(callsTo(azure, WRITE, /./), 0);
+    });
+  }
+
+  it('logs a failure that will stay as an error with the next step, and is done', async () => {
+    const vm = vmIn(SUBSCRIPTION, 'vm');
+    await azure.seed([vm, lockOn(vm.id)]);
+
+    const log = await work(vm.id);
+
+    assert.equal(errors(log)[0]?.properties.reason, 'read-only-lock');
+    assert.match(String(errors(log)[0]?.properties.next), /Remove the lock/);
+  });
+
+  it('throws where trying again can help, and on the last try says so before the message is put aside', async () => {
+    const vm = vmIn(SUBSCRIPTION, 'vm');
+    await azure.seed([vm]);
+    azure.faults.add(refusal('/vm$', 99, 409, 'Conflict'));
+    const one = aShared();
+    const first = aLog();
+    const last = aLog();
+
+    await assert.rejects(work(vm.id, one, first), /conflict/);
+    await assert.rejects(work(vm.id, one, last, true), /conflict/);
+
+    assert.equal(errors(first).length, 0);
+    assert.equal(errors(last)[0]?.properties.reason, 'conflict');
+  });
+
+  it('drops a message whose id is no VM’s', async () => {
+    const log = await work(
+      `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/disks/d`,
+    );
+
+    assert.equal(log.lines[0]?.level, 'warn');
+    assert.equal(azure.journal.calls().length, 0);
+  });
+});
