@@ -1,7 +1,8 @@
 import { Cron } from 'croner';
 
-// NCRONTAB: six fields, UTC, and both day fields must match (croner's own default is either).
-const NCRONTAB = { mode: '6-part', timezone: 'UTC', domAndDow: true } as const;
+// NCRONTAB: six fields, UTC, `5/15` for every fifteenth from five on, and both day fields must match (croner's own default
+// is either).
+const NCRONTAB = { mode: '6-part', timezone: 'UTC', domAndDow: true, sloppyRanges: true } as const;
 
 /** True for a schedule the Functions timer takes: six NCRONTAB fields that match some time (functions-runtime, "Names"). */
 export function isSchedule(schedule: string): boolean {

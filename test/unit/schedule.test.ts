@@ -38,6 +38,11 @@ describe('nextTime', () => {
     assert.equal(next('0 0 * * * *', '2026-01-01T09:59:59.900Z'), '2026-01-01T10:00:00.000Z');
   });
 
+  it('counts 5/15 from five on', () => {
+    assert.equal(next('0 5/15 * * * *', '2026-01-01T10:21:00Z'), '2026-01-01T10:35:00.000Z');
+    assert.equal(next('0 5/15 * * * *', '2026-01-01T10:51:00Z'), '2026-01-01T11:05:00.000Z');
+  });
+
   it('wants day of month and day of week both, as NCRONTAB does', () => {
     // The first 13th that is a Friday, in 2026, is in February.
     assert.equal(next('0 0 0 13 * Fri', '2026-01-01T00:00:00Z'), '2026-02-13T00:00:00.000Z');
