@@ -83,7 +83,9 @@ export async function workRegion(
     });
   }
 
-  for (const problem of problems.list()) log.error('VMs failed', { ...about, ...problem });
+  for (const problem of problems.list()) {
+    log.error(problem.vms > 0 ? 'VMs failed' : 'Something needs a person', { ...about, ...problem });
+  }
   const goesOn = cut && left > 0 && app.clock.now() < endsAt;
   log.info('Region worked on', { ...about, goesOn, tally });
   return goesOn ? { ...message, ...(message.limit !== undefined && { limit: left }) } : undefined;

@@ -1,7 +1,10 @@
-import { isPassing, nextStep } from '../domain/outcome.ts';
+import { toAzureError } from '../azure/errors.ts';
+import { ScopeError } from '../azure/scopeResolution.ts';
+import { isPassing, nextStep, outcome } from '../domain/outcome.ts';
 import { parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import type { Log } from '../log.ts';
 import type { VmMessage } from '../queues.ts';
+import { failureReason } from './goalIdentities.ts';
 import type { Shared } from './shared.ts';
 import { remediateVm, type VmReport } from './vm.ts';
 
@@ -22,32 +25,40 @@ export async function workVm(
     return;
   }
   const report = await remediateNamed(shared, vm);
-  const { outcome, location, goal, attempts } = report;
+  const { outcome: ended, location, goal, attempts } = report;
   const properties = {
     id: vm.id,
     location,
     goal,
     attempts,
-    ...outcome,
+    ...ended,
     ...(message.writtenAt !== undefined && {
       secondsSinceWritten: Math.round((shared.app.clock.now() - Date.parse(message.writtenAt)) / 1000),
     }),
   };
-  if (outcome.outcome !== 'failed') {
+  if (ended.outcome !== 'failed') {
     log.info('VM looked at', properties);
     return;
   }
-  const next = nextStep(outcome, vm, goal);
-  const again = isPassing(outcome.reason);
+  const next = nextStep(ended, vm, goal);
+  const again = isPassing(ended.reason);
   if (!again || lastTry) log.error('VM failed', { ...properties, next });
-  if (again) throw new Error(`${vm.id}: ${outcome.reason}. ${outcome.detail ?? ''}`);
+  if (again) throw new Error(`${vm.id}: ${ended.reason}. ${ended.detail ?? ''}`);
 }
 
 async function remediateNamed(shared: Shared, vm: ResourceId): Promise<VmReport> {
   const { app, exclusive } = shared;
-  const { scopes } = await shared.coverage();
+  const coverage = await shared.coverage().catch(toScopesFailure);
+  if ('outcome' in coverage) return { vm, location: '', goal: '', outcome: coverage, attempts: 0 };
+  const { scopes } = coverage;
   const identities = await shared.identities();
   const managed = !app.settings.policy.includeManagedGroups;
   const groupManagedBy = async () => (managed ? shared.groupManagedBy(vm) : '');
   return remediateVm({ app, scopes, identities, exclusive }, { vm, location: undefined, groupManagedBy });
+}
+
+function toScopesFailure(error: unknown) {
+  const failure = toAzureError(error);
+  const reason = error instanceof ScopeError ? 'forbidden' : failureReason(failure);
+  return outcome('failed', reason, failure.message);
 }

@@ -349,6 +349,15 @@ describe('workVm', () => {
     assert.equal(errors(last)[0]?.properties.reason, 'conflict');
   });
 
+  it('says so and is done when none of the scopes can be read, which no trying again will mend', async () => {
+    const log = await work(
+      vmIn(SUBSCRIPTION, 'vm').id,
+      aShared({ SCOPES: `/subscriptions/${OTHER_SUBSCRIPTION}` }),
+    );
+
+    assert.match(String(errors(log)[0]?.properties.detail), /None of the SCOPES can be worked on/);
+  });
+
   it('drops a message whose id is no VM’s', async () => {
     const log = await work(
       `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/disks/d`,
