@@ -9,6 +9,7 @@ import { createTokens } from './arm/tokens.ts';
 import { controlServer } from './control/controlServer.ts';
 import { createFaults, type Faults } from './control/faults.ts';
 import { createJournal, type Journal } from './control/journal.ts';
+import { createEventGrid } from './events/eventGrid.ts';
 import { identityEndpoint } from './identityEndpoint.ts';
 import { seededRandom } from './random.ts';
 import { createClock } from './state/clock.ts';
@@ -29,6 +30,8 @@ export interface AzureOptions {
   readonly identityVisibleAfterSeconds?: number;
   /** Multiplies the durations of operations; 0 ends each at once. Default 1. */
   readonly operationScale?: number;
+  /** How long Event Grid waits for a webhook's answer. Default 30, as in Azure. */
+  readonly eventAnswerSeconds?: number;
   /** Seed of all chance. Default 1. */
   readonly seed?: number;
 }
@@ -64,6 +67,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const journal = createJournal();
   const faults = createFaults();
   const tokens = createTokens();
+  const eventGrid = createEventGrid(clock, seededRandom(options.seed ?? 1), options.eventAnswerSeconds);
   let known: Access | undefined;
 
   const world: World = {
@@ -76,7 +80,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       return known;
     },
     identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
-    onWrite: () => undefined,
+    onWrite: (entry, request) => eventGrid.onWrite(world, entry, request),
   };
   const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
     known = undefined;
@@ -102,12 +106,13 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     store,
     journal,
     faults,
+    eventGrid,
     seed: (resources) => {
       known = undefined;
       for (const resource of resources) seed(store, resource);
     },
     reset: () => {
-      for (const part of [store, journal, faults, operations]) part.clear();
+      for (const part of [store, journal, faults, operations, eventGrid]) part.clear();
       known = undefined;
       for (const resource of initial) seed(store, resource);
     },
@@ -115,6 +120,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
 
   const servers = [arm, identities.server, control];
   const close = async (): Promise<void> => {
+    eventGrid.close();
     for (const server of servers) server.server.closeAllConnections();
     await Promise.all(servers.map((server) => server.close()));
     await certificate.remove();

@@ -42,6 +42,7 @@ export function locks(world: World, request: ArmRequest): ArmAnswer | undefined 
   if (method === 'DELETE') {
     if (!present) return { status: 204 };
     world.store.remove(present);
+    world.onWrite(present, request);
     return { status: 200 };
   }
   return undefined;

@@ -38,7 +38,7 @@ export interface World {
   access(): Access;
   /** How long a new identity cannot be assigned, in ms of the emulator's time. */
   readonly identityVisibleAfterMs: number;
-  /** Told of every write that Azure would raise an event for. */
+  /** Told of every write and deletion that Azure raises an event for, once it is accepted. */
   onWrite(entry: Entry, request: ArmRequest): void;
 }
 

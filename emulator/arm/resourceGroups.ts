@@ -66,10 +66,13 @@ function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   requireNothingLocked(world.store, entry.resource.id);
   const operation = world.operations.begin(request.requestId, 'Deleting', 'groupDelete');
   entry.operation = operation;
+  world.onWrite(entry, request);
   const prefix = `${entry.resource.id.toLowerCase()}/`;
   for (const type of world.store.types()) {
     for (const child of world.store.list(type, request.path.subscriptionId)) {
-      if (!child.deleted && child.resource.id.toLowerCase().startsWith(prefix)) child.operation = operation;
+      if (child.deleted || !child.resource.id.toLowerCase().startsWith(prefix)) continue;
+      child.operation = operation;
+      world.onWrite(child, request);
     }
   }
   const location = operationResultUrl(request, operation.id);

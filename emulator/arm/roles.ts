@@ -4,12 +4,14 @@ export interface Role {
   readonly notActions: readonly string[];
 }
 
+export const OWNER_ID = '8e3af657-a8ff-443c-a75c-2fe8c4bcb635';
+
 /** Azure's built-in roles that matter here, by GUID (azure-facts, section 7). */
-export const builtInRoles: Readonly<Record<string, Role>> = {
-  // Owner
-  '8e3af657-a8ff-443c-a75c-2fe8c4bcb635': { actions: ['*'], notActions: [] },
-  // Contributor, as recorded in h05
+export const builtInRoles: Readonly<Record<string, Role & { readonly name: string }>> = {
+  [OWNER_ID]: { name: 'Owner', actions: ['*'], notActions: [] },
+  // Recorded in h05.
   'b24988ac-6180-42a0-ab88-20f7382dd24c': {
+    name: 'Contributor',
     actions: ['*'],
     notActions: [
       'Microsoft.Authorization/*/Delete',
@@ -19,15 +21,14 @@ export const builtInRoles: Readonly<Record<string, Role>> = {
       'Microsoft.Blueprint/blueprintAssignments/delete',
     ],
   },
-  // Reader
-  'acdd72a7-3385-48ef-bd42-f606fba81ae7': { actions: ['*/read'], notActions: [] },
-  // User Access Administrator
+  'acdd72a7-3385-48ef-bd42-f606fba81ae7': { name: 'Reader', actions: ['*/read'], notActions: [] },
   '18d7d88d-d35e-4fb5-a5c3-7773c20a72d9': {
+    name: 'User Access Administrator',
     actions: ['*/read', 'Microsoft.Authorization/*'],
     notActions: [],
   },
-  // Managed Identity Contributor
   'e40ec5ca-96e0-45a2-b4ff-59039f2c2b59': {
+    name: 'Managed Identity Contributor',
     actions: [
       'Microsoft.ManagedIdentity/userAssignedIdentities/read',
       'Microsoft.ManagedIdentity/userAssignedIdentities/write',
@@ -36,8 +37,8 @@ export const builtInRoles: Readonly<Record<string, Role>> = {
     ],
     notActions: [],
   },
-  // Managed Identity Operator
   'f1a07417-d97a-45cb-824c-7a7467783830': {
+    name: 'Managed Identity Operator',
     actions: [
       'Microsoft.ManagedIdentity/userAssignedIdentities/*/read',
       'Microsoft.ManagedIdentity/userAssignedIdentities/read',
@@ -47,8 +48,8 @@ export const builtInRoles: Readonly<Record<string, Role>> = {
     ],
     notActions: [],
   },
-  // Virtual Machine Contributor
   '9980e02c-c2be-4d73-94e8-173b1dc7cf3c': {
+    name: 'Virtual Machine Contributor',
     actions: [
       'Microsoft.Compute/virtualMachines/*',
       'Microsoft.Compute/virtualMachineScaleSets/*',

@@ -24,11 +24,14 @@ export function createTokens(): Tokens {
 
   return {
     issue(principal, audience, lifetimeSeconds) {
-      const expiresOn = Math.floor(Date.now() / 1000) + lifetimeSeconds;
+      const now = Math.floor(Date.now() / 1000);
+      const expiresOn = now + lifetimeSeconds;
       const header = encode({ typ: 'JWT', alg: 'HS256' });
       const payload = encode({
         aud: audience,
         iss: `https://sts.windows.net/${TENANT_ID}/`,
+        iat: now,
+        nbf: now,
         tid: TENANT_ID,
         appid: principal.clientId,
         oid: principal.objectId,

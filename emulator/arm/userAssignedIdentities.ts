@@ -45,6 +45,7 @@ export function userAssignedIdentities(world: World, request: ArmRequest): ArmAn
   if (method !== 'DELETE') return undefined;
   requireUnlocked(world.store, entry.resource.id, 'delete');
   world.store.remove(entry);
+  world.onWrite(entry, request);
   return { status: 200 };
 }
 

@@ -149,6 +149,7 @@ function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   const operation = world.operations.begin(request.requestId, 'Deleting', 'delete');
   entry.operation = operation;
   entry.version++;
+  world.onWrite(entry, request);
   const headers = operationHeaders(request, operation, entry.resource.location ?? '');
   const location = `${headers['azure-asyncoperation']}&monitor=true`;
   return { status: 202, headers: { ...headers, location, 'retry-after': '10' } };
