@@ -2,7 +2,7 @@ import { ComputeManagementClient } from '@azure/arm-compute';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { demoRival } from '../emulator/fleet/demo.ts';
 import { identityId } from '../emulator/fleet/shapes.ts';
-import type { Ready } from './main.ts';
+import type { EmbeddedAzure } from '../local/embeddedAzure.ts';
 
 /** Somebody else who writes one VM while the sweep runs. */
 export interface Rival {
@@ -14,12 +14,8 @@ export interface Rival {
  * Holds the remediator's write to one VM back for a moment and, in between, adds another identity to that VM: the
  * race in which a read-modify-write loses one of the two.
  */
-export function watchForRival({ env, armEndpoint, controlEndpoint, ...endpoint }: Ready): Rival {
+export function watchForRival({ armEndpoint, controlEndpoint, settings }: EmbeddedAzure): Rival {
   const { subscriptionId, group, name } = demoRival;
-  Object.assign(process.env, {
-    IDENTITY_ENDPOINT: endpoint.identityEndpoint,
-    IDENTITY_HEADER: endpoint.identityHeader,
-  });
   // The rival signs in as the host's own identity, not as the remediator.
   const compute = new ComputeManagementClient(new ManagedIdentityCredential(), subscriptionId, {
     endpoint: armEndpoint,
@@ -43,7 +39,9 @@ export function watchForRival({ env, armEndpoint, controlEndpoint, ...endpoint }
     const calls = (await control('GET', '/journal')) as { method: string; path: string; principal: string }[];
     return calls.some(
       (call) =>
-        call.method === 'GET' && call.path.endsWith(`/${name}`) && call.principal === env.AZURE_CLIENT_ID,
+        call.method === 'GET' &&
+        call.path.endsWith(`/${name}`) &&
+        call.principal === settings.AZURE_CLIENT_ID,
     );
   }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -30,4 +31,9 @@ export async function bundle(folder = join(root, 'dist')): Promise<void> {
   });
 }
 
-if (import.meta.main) await bundle();
+if (import.meta.main) {
+  await bundle();
+  process.exitCode = spawnSync(process.execPath, [join(import.meta.dirname, 'checkBuild.ts')], {
+    stdio: 'inherit',
+  }).status;
+}

@@ -28,6 +28,8 @@ export interface Attempt {
 export interface Delivery {
   readonly eventId: string;
   readonly subject: string;
+  /** When what it tells of was complete, in the emulator's time. */
+  readonly eventTime: string;
   readonly eventSubscription: string;
   /** 1 for the first. */
   readonly attempt: number;
@@ -55,6 +57,7 @@ export function deliveryOf({ name }: EventSubscription, pending: Pending, attemp
   return {
     eventId: pending.event.id,
     subject: pending.event.subject,
+    eventTime: pending.event.eventTime,
     eventSubscription: name,
     attempt: pending.attempts,
     status: answer.status,

@@ -19,6 +19,13 @@ export const demoSettings = {
   EXCLUSION_TAG: 'vm-identity=skip',
 } as const;
 
+/** Where somebody may create VMs in the demo tenant. */
+export const demoPlaces = [
+  { subscriptionId: SHOP, group: 'rg-web-2', location: 'eastus' },
+  { subscriptionId: ANALYTICS, group: 'rg-batch-3', location: 'westeurope' },
+  { subscriptionId: SHOP, group: 'rg-web-5', location: 'northeurope' },
+] as const;
+
 /** A VM whose identity somebody else changes while the demo sweeps. */
 export const demoRival: VmSpec = {
   subscriptionId: SHOP,
