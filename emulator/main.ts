@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { startAzure } from './azure.ts';
 import { FleetError, readFleet } from './fleet/fleet.ts';
+import { whenOrphaned } from './whenOrphaned.ts';
 
 const HELP = `Starts an embedded Azure and prints one JSON line when it is ready.
 
@@ -60,14 +61,6 @@ async function main(): Promise<void> {
   const { armEndpoint, identityEndpoint, identityHeader, caFile, controlEndpoint, env } = azure;
   const ready = { armEndpoint, identityEndpoint, identityHeader, caFile, controlEndpoint, env };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
-}
-
-// npm hands SIGTERM to the shell it started us with, and the shell ends without handing it on.
-function whenOrphaned(stop: () => void): void {
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) stop();
-  }, 200).unref();
 }
 
 function number(flag: string, text: string | undefined, least: number, most: number): number | undefined {

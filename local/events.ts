@@ -1,0 +1,42 @@
+import type { LogLevel } from './coreTypes.ts';
+
+/** What the local host tells: one event, one line. Every one carries `time`, ISO 8601. */
+export type HostEvent = { readonly time: string } & (
+  | InvocationStarted
+  | InvocationEnded
+  | LogLine
+  | { readonly kind: 'worker'; readonly worker: number; readonly pid: number; readonly state: WorkerState }
+);
+
+export type WorkerState = 'ready' | 'stopped';
+
+interface OfInvocation {
+  readonly worker: number;
+  readonly functionName: string;
+  readonly invocationId: string;
+}
+
+export type InvocationStarted = OfInvocation & {
+  readonly kind: 'started';
+  /** What started it, in words. */
+  readonly reason: string;
+};
+
+export type InvocationEnded = OfInvocation & {
+  readonly kind: 'ended';
+  readonly outcome: 'Succeeded' | 'Failed';
+  readonly durationMs: number;
+  /** The stack of what failed it. */
+  readonly error?: string;
+};
+
+export interface LogLine {
+  readonly kind: 'log';
+  readonly level: LogLevel;
+  /** `user`: the app's log, tied to an invocation. `console`: its standard output. `host`: the host's own. */
+  readonly source: 'user' | 'console' | 'host';
+  readonly message: string;
+  readonly worker?: number;
+  readonly functionName?: string;
+  readonly invocationId?: string;
+}
