@@ -326,11 +326,11 @@ it('deliveries can be forgotten, and are told in both times', async () => {
   await write(azure);
 
   await until(async () => (await deliveries(azure)).length === 1);
-  const [{ eventId, subject, machineTime, machineDurationMs, time, ...rest }] = (await deliveries(azure)) as [
-    Awaited<ReturnType<typeof deliveries>>[number],
-  ];
+  const [{ eventId, subject, eventTime, machineTime, machineDurationMs, time, ...rest }] = (await deliveries(
+    azure,
+  )) as [Awaited<ReturnType<typeof deliveries>>[number]];
   const [event] = webhook.events();
-  assert.deepEqual([eventId, subject], [event?.id, event?.subject]);
+  assert.deepEqual([eventId, subject, eventTime], [event?.id, event?.subject, event?.eventTime]);
   assert.deepEqual(Object.keys(rest), ['eventSubscription', 'attempt', 'status', 'outcome', 'durationMs']);
   assert.ok(Date.parse(machineTime) >= before && Date.parse(machineTime) <= Date.now());
   assert.ok(Date.parse(time) > Date.parse(machineTime));
