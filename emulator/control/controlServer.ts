@@ -3,17 +3,21 @@ import { z } from 'zod';
 import type { ArmResource } from '../state/armResource.ts';
 import { toResource } from '../state/seed.ts';
 import type { Store } from '../state/store.ts';
+import type { Throttle } from '../throttle/throttle.ts';
 import { type Faults, faultSchema } from './faults.ts';
 import type { Journal } from './journal.ts';
+import { parseJson } from './parseJson.ts';
+import { throttleRoutes } from './throttleRoutes.ts';
 
 /** What the control API drives. */
 export interface Controlled {
   readonly store: Store;
   readonly journal: Journal;
   readonly faults: Faults;
+  readonly throttle: Throttle;
   /** Adds resources, visible everywhere at once. */
   seed(resources: readonly ArmResource[]): void;
-  /** Back to the start-up fleet, without journal and faults. */
+  /** Back to the start-up fleet, all buckets full, without journal, faults and neighbours. */
   reset(): void;
 }
 
@@ -21,7 +25,14 @@ const faultsSchema = z.union([faultSchema, z.array(faultSchema)]);
 const LARGEST_BODY = 1024 * 1024 * 1024;
 
 /** The control API: plain http on loopback, described in docs/emulator.md. Not listening yet. */
-export function controlServer({ store, journal, faults, seed, reset }: Controlled): FastifyInstance {
+export function controlServer({
+  store,
+  journal,
+  faults,
+  throttle,
+  seed,
+  reset,
+}: Controlled): FastifyInstance {
   const server = fastify({ logger: false, bodyLimit: LARGEST_BODY });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -69,17 +80,11 @@ export function controlServer({ store, journal, faults, seed, reset }: Controlle
     return reply.status(204).send();
   });
 
+  throttleRoutes(server, throttle);
+
   server.post('/reset', (_request, reply) => {
     reset();
     return reply.status(204).send();
   });
   return server;
-}
-
-function parseJson(body: unknown): unknown {
-  try {
-    return JSON.parse(String(body ?? ''));
-  } catch {
-    return undefined;
-  }
 }
