@@ -10,12 +10,14 @@ import { controlServer } from './control/controlServer.ts';
 import { createFaults, type Faults } from './control/faults.ts';
 import { createJournal, type Journal } from './control/journal.ts';
 import { createEventGrid } from './events/eventGrid.ts';
+import { createKeptResults } from './graph/keptResults.ts';
 import { identityEndpoint } from './identityEndpoint.ts';
 import { seededRandom } from './random.ts';
-import { createClock } from './state/clock.ts';
+import { type Clock, createClock } from './state/clock.ts';
 import { graphSource } from './state/graphRows.ts';
 import { seed, toResource } from './state/seed.ts';
 import { createStore, type Store } from './state/store.ts';
+import { createThrottle, type Throttle } from './throttle/throttle.ts';
 
 /** How an embedded Azure behaves. Every time is in the emulator's seconds, which `speed` makes shorter. */
 export interface AzureOptions {
@@ -24,6 +26,8 @@ export interface AzureOptions {
   /** What there is at the start: resources in ARM's form. */
   readonly fleet?: Iterable<unknown> | AsyncIterable<unknown>;
   readonly speed?: number;
+  /** A clock to step in a test, in place of one that runs at `speed`. */
+  readonly clock?: Clock;
   /** How far Resource Graph stays behind writes. Default 30: most changes take 30-60 s (azure-facts, section 4). */
   readonly graphLagSeconds?: number;
   /** How long a new identity cannot be assigned. Default 5; Azure promises nothing (azure-facts, section 5). */
@@ -32,6 +36,8 @@ export interface AzureOptions {
   readonly operationScale?: number;
   /** How long Event Grid waits for a webhook's answer. Default 30, as in Azure. */
   readonly eventAnswerSeconds?: number;
+  /** Refuse calls beyond Azure's limits. Default true; without it calls are only counted. */
+  readonly throttle?: boolean;
   /** Seed of all chance. Default 1. */
   readonly seed?: number;
 }
@@ -45,7 +51,7 @@ export interface Azure {
   readonly identityHeader: string;
   /** The authority of its certificate, for NODE_EXTRA_CA_CERTS. */
   readonly caFile: string;
-  /** http; journal, resources, faults, reset. */
+  /** http; journal, resources, faults, limits, reset. */
   readonly controlEndpoint: string;
   /** Environment variables to start the app with against it. */
   readonly env: Readonly<Record<string, string>>;
@@ -53,6 +59,7 @@ export interface Azure {
   readonly store: Store;
   readonly journal: Journal;
   readonly faults: Faults;
+  readonly throttle: Throttle;
   /** Adds resources, visible everywhere at once. Throws SeedError. */
   seed(resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void>;
   close(): Promise<void>;
@@ -60,20 +67,28 @@ export interface Azure {
 
 /** Starts an Azure in this process. Rejects when the port is taken or the fleet cannot be read. */
 export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
-  const clock = createClock(options.speed ?? 1);
+  const clock = options.clock ?? createClock(options.speed ?? 1);
   const seconds = (value: number | undefined, fallback: number) => (value ?? fallback) * 1000;
-  const store = createStore(clock, seconds(options.graphLagSeconds, 30));
+  const graphLagMs = seconds(options.graphLagSeconds, 30);
+  const store = createStore(clock, graphLagMs);
+  const kept = createKeptResults(clock, graphLagMs);
   const operations = createOperations(clock, options.operationScale ?? 1, seededRandom(options.seed ?? 1));
   const journal = createJournal();
   const faults = createFaults();
   const tokens = createTokens();
   const eventGrid = createEventGrid(clock, seededRandom(options.seed ?? 1), options.eventAnswerSeconds);
+  const throttle = createThrottle(clock, options.throttle ?? true);
   let known: Access | undefined;
+  const forget = (): void => {
+    known = undefined;
+    kept.clear();
+  };
 
   const world: World = {
     store,
     clock,
     operations,
+    throttle,
     // Assignments and hierarchy change by seeding only.
     access: () => {
       known ??= access(store);
@@ -83,7 +98,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     onWrite: (entry, request) => eventGrid.onWrite(world, entry, request),
   };
   const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
-    known = undefined;
+    forget();
     for await (const resource of resources) seed(store, toResource(resource));
   };
   await seedAll(options.fleet ?? []);
@@ -101,19 +116,21 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       const { hierarchy, readableSubscriptions } = world.access();
       return graphSource(store, hierarchy, readableSubscriptions(principal));
     },
+    kept,
   });
   const control = controlServer({
     store,
     journal,
     faults,
     eventGrid,
+    throttle,
     seed: (resources) => {
-      known = undefined;
+      forget();
       for (const resource of resources) seed(store, resource);
     },
     reset: () => {
-      for (const part of [store, journal, faults, operations, eventGrid]) part.clear();
-      known = undefined;
+      for (const part of [store, journal, faults, operations, eventGrid, throttle]) part.clear();
+      forget();
       for (const resource of initial) seed(store, resource);
     },
   });
@@ -153,6 +170,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     store,
     journal,
     faults,
+    throttle,
     seed: seedAll,
     close,
   };

@@ -13,6 +13,7 @@ const HELP = `Starts an embedded Azure and prints one JSON line when it is ready
   --graph-lag SECONDS       how far Resource Graph stays behind writes (default 30)
   --identity-delay SECONDS  how long a new identity cannot be assigned (default 5)
   --operation-scale X       multiply the durations of operations; 0 ends each at once (default 1)
+  --no-throttle            count calls, but refuse none
   --seed N                  seed of all chance (default 1)
   --help
 
@@ -26,6 +27,7 @@ const options = {
   'graph-lag': { type: 'string' },
   'identity-delay': { type: 'string' },
   'operation-scale': { type: 'string' },
+  'no-throttle': { type: 'boolean' },
   seed: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
@@ -50,6 +52,7 @@ async function main(): Promise<void> {
     ...defined('graphLagSeconds', number('graph-lag', values['graph-lag'], 0, 1e9)),
     ...defined('identityVisibleAfterSeconds', number('identity-delay', values['identity-delay'], 0, 1e9)),
     ...defined('operationScale', number('operation-scale', values['operation-scale'], 0, 1e9)),
+    throttle: !values['no-throttle'],
     ...defined('seed', number('seed', values.seed, 0, 2 ** 32)),
   });
   const stop = (): void => {

@@ -3,12 +3,13 @@ import tls from 'node:tls';
 import { type Azure, type AzureOptions, startAzure } from '../emulator/azure.ts';
 import { type App, createApp } from '../src/app.ts';
 
-/** An embedded Azure for a test: no lags and delays unless asked for, its certificate trusted by this process. */
+/** An embedded Azure for a test: no lags, delays and limits unless asked for, its certificate trusted by this process. */
 export async function anAzure(options: AzureOptions = {}): Promise<Azure> {
   const azure = await startAzure({
     graphLagSeconds: 0,
     identityVisibleAfterSeconds: 0,
     operationScale: 0,
+    throttle: false,
     ...options,
   });
   const authority = readFileSync(azure.caFile, 'utf8');

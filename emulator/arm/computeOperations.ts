@@ -26,31 +26,29 @@ export function operationHeaders(
 export function computeOperation(world: World, request: ArmRequest): ArmAnswer | undefined {
   if (request.method !== 'GET') return undefined;
   requirePlace(world, request);
-  const id = request.path.names[1] ?? '';
+  const [location = '', id = ''] = request.path.names;
+  world.throttle.compute(request.counted, 'GetOperation', location, id);
   const operation = world.operations.get(id);
   if (!operation || request.query.get('s') !== sign(id)) {
     throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.');
   }
   const { startsAt, endsAt } = operation;
   const running = endsAt > world.clock.now();
-  const headers = { 'x-ms-ratelimit-remaining-resource': REMAINING };
-  if (request.query.get('monitor') === 'true') return { status: running ? 202 : 200, headers };
+  if (request.query.get('monitor') === 'true') return { status: running ? 202 : 200 };
   const body = {
     startTime: timestamp(startsAt),
     ...(!running && { endTime: timestamp(endsAt) }),
     status: running ? 'InProgress' : 'Succeeded',
     name: id,
   };
-  return { status: 200, headers, body };
+  return { status: 200, body };
 }
-
-const REMAINING =
-  'Microsoft.Compute/GetOperationResource;44,Microsoft.Compute/GetOperationSubscriptionMaximum;14999';
 
 function sign(id: string): string {
   return createHash('sha512').update(`operation ${id.toLowerCase()}`).digest('base64url');
 }
 
-function timestamp(ms: number): string {
+/** A time as Compute prints it: `2024-08-26T08:57:43.1230000+00:00`. */
+export function timestamp(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '0000+00:00');
 }

@@ -4,18 +4,21 @@ export class ArmError extends Error {
   readonly code: string;
   readonly extra: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
+  /** The limit that refused the request, where one did. */
+  readonly refusedBy: string | undefined;
 
   constructor(
     status: number,
     code: string,
     message: string,
-    options: { extra?: Record<string, unknown>; headers?: Record<string, string> } = {},
+    options: { extra?: Record<string, unknown>; headers?: Record<string, string>; refusedBy?: string } = {},
   ) {
     super(message);
     this.status = status;
     this.code = code;
     this.extra = options.extra ?? {};
     this.headers = options.headers ?? {};
+    this.refusedBy = options.refusedBy;
   }
 
   /** The body in ARM's usual shape. */
@@ -203,10 +206,16 @@ export const errors = {
     new ArmError(501, 'NotImplemented', `The embedded Azure does not implement ${method} ${path}.`),
 };
 
-function failedIdentityOperation(resourceId: string, status: string, inner: string): ArmError {
+/** What the identity service said of an assignment, as the gateway passes it on: JSON in the text (f07). */
+export function failedIdentityOperation(
+  resourceId: string,
+  status: string,
+  inner: string,
+  httpStatus = 400,
+): ArmError {
   const response = JSON.stringify({ error: { code: status, message: inner } });
   return new ArmError(
-    400,
+    httpStatus,
     'FailedIdentityOperation',
     `Identity operation for resource '${resourceId}' failed with error 'Failed to perform resource identity operation. Status: '${status}'. Response: '${response}'.'.`,
     GATEWAY,

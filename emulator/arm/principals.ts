@@ -24,5 +24,7 @@ export const host: Principal = {
 /** A GUID that follows from the text, so that runs can be repeated. */
 export function guidOf(text: string): string {
   const hex = createHash('sha1').update(text.toLowerCase()).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const parts = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`];
+  // Joined, not concatenated: a million VMs keep several each, and a flat string is a sixth of a rope's size.
+  return [...parts, hex.slice(20, 32)].join('-');
 }

@@ -1,6 +1,7 @@
 import type { ArmPath } from '../state/armPath.ts';
 import type { Clock } from '../state/clock.ts';
 import type { Entry, Store } from '../state/store.ts';
+import type { Counted, Throttle } from '../throttle/throttle.ts';
 import type { Access } from './access.ts';
 import { errors } from './errors.ts';
 import type { Operations } from './operations.ts';
@@ -13,6 +14,8 @@ export interface ArmRequest {
   readonly query: URLSearchParams;
   readonly apiVersion: string;
   readonly principal: Principal;
+  /** The request as the limits see it. */
+  readonly counted: Counted;
   /** Scheme, host and port the caller used. */
   readonly origin: string;
   /** The id of this request, which is also that of the operation it starts (wire-behaviour 1.4). */
@@ -34,6 +37,7 @@ export interface World {
   readonly store: Store;
   readonly clock: Clock;
   readonly operations: Operations;
+  readonly throttle: Throttle;
   /** Who may do what, as the state says now. */
   access(): Access;
   /** How long a new identity cannot be assigned, in ms of the emulator's time. */

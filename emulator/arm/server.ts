@@ -5,7 +5,9 @@ import type { Fault, Faults } from '../control/faults.ts';
 import type { Journal } from '../control/journal.ts';
 import { answerQuery } from '../graph/answerQuery.ts';
 import type { GraphSource } from '../graph/graphSource.ts';
+import type { KeptResults } from '../graph/keptResults.ts';
 import { parseArmPath } from '../state/armPath.ts';
+import { type Counted, kindOf } from '../throttle/throttle.ts';
 import type { Certificate } from './certificate.ts';
 import { ArmError, errors } from './errors.ts';
 import { requireApiVersion, route } from './gateway.ts';
@@ -22,6 +24,7 @@ export interface ArmServerParts {
   readonly certificate: Certificate;
   /** Resource Graph as the caller may see it. */
   graphFor(principal: Principal): GraphSource;
+  readonly kept: KeptResults;
 }
 
 const GRAPH_PATH = '/providers/microsoft.resourcegraph/resources';
@@ -70,6 +73,8 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
   const requestId = randomUUID();
   let principal: Principal | undefined;
   let answer: ArmAnswer;
+  let refusedBy: string | undefined;
+  const remaining: Record<string, string> = {};
   const fault = faults.take(method, readable(rawPath));
   if (fault && (fault.latencyMs > 0 || fault.reset === 'before')) {
     await delay(fault.latencyMs / world.clock.speed);
@@ -82,15 +87,21 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
     principal = parts.tokens.check(request.headers.authorization);
     answer =
       fault?.status === undefined
-        ? work(parts, request, rawPath, rawQuery, principal, requestId)
+        ? work(parts, request, rawPath, rawQuery, { principal, remaining }, requestId)
         : faultAnswer(fault);
   } catch (error) {
     if (!(error instanceof ArmError)) throw error;
     answer = { status: error.status, headers: error.headers, body: error.body };
+    refusedBy = error.refusedBy;
   }
-  journal.add(world.clock.now(), principal?.clientId ?? '', method, readable(rawPath), answer.status);
+  const clientId = principal?.clientId ?? '';
+  journal.add(world.clock.now(), clientId, method, readable(rawPath), answer.status, refusedBy);
   if (fault?.reset === 'after') return breakConnection(request, reply);
-  return send(reply, request, answer, requestId);
+  // What the gateway itself refuses says nothing of limits (f01, f03, f07).
+  const counts = answer.headers?.['x-ms-failure-cause'] === 'gateway' ? {} : remaining;
+  const headers =
+    fault?.status === undefined ? inMachineTime(answer.headers, world.clock.speed) : answer.headers;
+  return send(reply, request, { ...answer, headers: { ...counts, ...headers } }, requestId);
 }
 
 function work(
@@ -98,15 +109,22 @@ function work(
   request: FastifyRequest,
   rawPath: string,
   rawQuery: string,
-  principal: Principal,
+  caller: Omit<Counted, 'subscriptionId'>,
   requestId: string,
 ): ArmAnswer {
+  const { principal } = caller;
   const path = parsePath(rawPath);
+  const isQuery = path.path.toLowerCase() === GRAPH_PATH && request.method === 'POST';
+  const counted: Counted = { ...caller, subscriptionId: path.subscriptionId };
+  // Queries count as reads: e20 has x-ms-ratelimit-remaining-tenant-reads.
+  parts.world.throttle.gateway(counted, isQuery ? 'reads' : kindOf(request.method));
   const query = new URLSearchParams(rawQuery);
   const apiVersion = requireApiVersion(query.get('api-version'));
-  if (path.path.toLowerCase() === GRAPH_PATH && request.method === 'POST') {
+  if (isQuery) {
+    parts.world.throttle.resourceGraph(counted);
     const now = new Date(parts.world.clock.now());
-    return answerQuery({ apiVersion, body: parseBody(request.body), now }, parts.graphFor(principal));
+    const paging = { caller: principal.objectId, kept: parts.kept };
+    return answerQuery({ apiVersion, body: parseBody(request.body), now, paging }, parts.graphFor(principal));
   }
   const armRequest: ArmRequest = {
     method: request.method,
@@ -114,6 +132,7 @@ function work(
     query,
     apiVersion,
     principal,
+    counted,
     requestId,
     origin: `https://${request.host}`,
     header: (name) => {
@@ -141,7 +160,6 @@ function send(
   const correlationId = String(request.headers['x-ms-correlation-request-id'] ?? requestId);
   reply.status(status).headers({
     ...COMMON_HEADERS,
-    ...remaining(request.method),
     'x-ms-request-id': requestId,
     'x-ms-correlation-request-id': correlationId,
     'x-ms-routing-request-id': `EASTUS:${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}:${correlationId}`,
@@ -153,12 +171,13 @@ function send(
     .send(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-// Full buckets less this request: nothing is counted yet.
-function remaining(method: string): Record<string, string> {
-  if (method === 'GET') return { 'x-ms-ratelimit-remaining-subscription-reads': '249' };
-  if (method === 'DELETE') return { 'x-ms-ratelimit-remaining-subscription-deletes': '199' };
-  if (method === 'HEAD' || method === 'POST') return {};
-  return { 'x-ms-ratelimit-remaining-subscription-writes': '199' };
+// Handlers speak of the emulator's seconds. Where the clock is fast, clients that know `retry-after-ms` wait exactly,
+// and the others less than a second longer than they must.
+function inMachineTime(headers: ArmAnswer['headers'], speed: number): ArmAnswer['headers'] {
+  const seconds = headers?.['retry-after'];
+  if (seconds === undefined || speed === 1) return headers;
+  const ms = Math.ceil((Number(seconds) * 1000) / speed);
+  return { ...headers, 'retry-after': String(Math.ceil(ms / 1000)), 'retry-after-ms': String(ms) };
 }
 
 function faultAnswer({ status = 500, headers, body }: Fault): ArmAnswer {

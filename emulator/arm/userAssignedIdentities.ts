@@ -62,6 +62,7 @@ function put(world: World, request: ArmRequest, present: ArmResource | undefined
     present?.id ??
     `/subscriptions/${path.subscriptionId}/resourcegroups/${path.resourceGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
   requireUnlocked(world.store, id, 'write');
+  world.throttle.createIdentity(request.counted, location);
   const resource = completeIdentity(
     { id, name, type: '', location, tags: readTags(body) ?? present?.tags ?? {} },
     present,

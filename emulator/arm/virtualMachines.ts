@@ -1,5 +1,6 @@
 import type { ArmIdentity, ArmResource } from '../state/armResource.ts';
 import type { Entry } from '../state/store.ts';
+import type { PolicyGroup } from '../throttle/limits.ts';
 import { operationHeaders } from './computeOperations.ts';
 import { errors } from './errors.ts';
 import { requireUnlocked } from './locks.ts';
@@ -22,6 +23,8 @@ const TYPE = 'Microsoft.Compute/virtualMachines';
 const ETAG_SINCE = '2024-03-01';
 /** Source: Compute's specification (azure-facts, section 5). */
 const TIME_CREATED_SINCE = '2021-11-01';
+/** Lists span regions; they are counted in the one the call enters by. Not confirmed. */
+const ENTRY_REGION = 'eastus';
 const INSTANCE_VIEW = {
   statuses: [
     { code: 'ProvisioningState/succeeded', level: 'Info', displayStatus: 'Provisioning succeeded' },
@@ -38,8 +41,10 @@ export function virtualMachines(world: World, request: ArmRequest): ArmAnswer | 
   const name = path.names[0] ?? '';
   if (method === 'PUT') return put(world, request, entry);
   if (!entry) throw errors.resourceNotFound(`${TYPE}/${name}`, path.resourceGroup ?? '');
-  if (method === 'GET')
+  if (method === 'GET') {
+    count(world, request, entry, 'LowCostGet');
     return { status: 200, headers: getHeaders(entry, request), body: vmBody(entry, request) };
+  }
   if (method === 'PATCH') return patch(world, request, entry);
   return method === 'DELETE' ? remove(world, request, entry) : undefined;
 }
@@ -50,7 +55,7 @@ function patch(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   const body = request.json();
   const change =
     'identity' in body
-      ? applyIdentity(world, request, resource.id, entry, body.identity)
+      ? applyIdentity(world, request, resource, entry, body.identity)
       : unchanged(resource.identity);
   const tags = readTags(body);
   const properties = body.properties as Record<string, unknown> | undefined;
@@ -77,8 +82,9 @@ function put(world: World, request: ArmRequest, present: Entry | undefined): Arm
     requireWritable(world, request, present);
     if (present.resource.location !== location) throw errors.propertyChange('location');
   } else {
-    requireMatch(request, undefined);
     requireUnlocked(world.store, path.path, 'write');
+    world.throttle.compute(request.counted, 'PutVM', location, path.path);
+    requireMatch(request, undefined);
   }
   const id =
     present?.resource.id ??
@@ -86,7 +92,7 @@ function put(world: World, request: ArmRequest, present: Entry | undefined): Arm
   // A PUT without identity leaves it as it is (one recorded sample, a13).
   const change =
     'identity' in body && body.identity !== null
-      ? applyIdentity(world, request, id, present, body.identity)
+      ? applyIdentity(world, request, { id, location }, present, body.identity)
       : unchanged(present?.resource.identity);
   const { identity: _, ...rest } = body;
   const accepted = {
@@ -132,7 +138,6 @@ function accept(
     headers: {
       ...operationHeaders(request, operation, resource.location ?? ''),
       ...etagHeader(entry, request),
-      'x-ms-ratelimit-remaining-resource': status === 201 ? PUT_REMAINING : UPDATE_REMAINING,
       ...(status === 201 && { 'retry-after': '10' }),
     },
     // The answer says what was accepted, even where the operation is over at once.
@@ -145,6 +150,7 @@ function accept(
 
 function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   requireUnlocked(world.store, entry.resource.id, 'delete');
+  count(world, request, entry, 'DeleteVM');
   requireMatch(request, entry);
   const operation = world.operations.begin(request.requestId, 'Deleting', 'delete');
   entry.operation = operation;
@@ -156,6 +162,7 @@ function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
 }
 
 function list(world: World, request: ArmRequest): ArmAnswer {
+  world.throttle.compute(request.counted, 'HighCostGet', ENTRY_REGION);
   const value = [...entriesAt(world, request, VM_TYPE)].map((entry) => {
     const body = vmBody(entry, request);
     // A list of a whole subscription has the group in upper case, that of a group as created (wire-behaviour 1.5).
@@ -166,11 +173,17 @@ function list(world: World, request: ArmRequest): ArmAnswer {
     );
     return { ...body, id };
   });
-  return { status: 200, headers: { 'x-ms-ratelimit-remaining-resource': LIST_REMAINING }, body: { value } };
+  return { status: 200, body: { value } };
+}
+
+function count(world: World, request: ArmRequest, { resource }: Entry, group: PolicyGroup): void {
+  world.throttle.compute(request.counted, group, resource.location ?? '', resource.id);
 }
 
 function requireWritable(world: World, request: ArmRequest, entry: Entry): void {
   requireUnlocked(world.store, entry.resource.id, 'write');
+  // "Put VM" is for creating, "Update VM" for what is there (Compute's throttling page).
+  count(world, request, entry, 'UpdateVM');
   if (entry.operation?.kind === 'Deleting') throw errors.vmBeingDeleted(entry.resource.name);
   requireMatch(request, entry);
 }
@@ -199,8 +212,7 @@ function etagHeader(entry: Entry, { apiVersion }: ArmRequest): Record<string, st
 
 // With instanceView the ETag comes in the body only (recorded in a05).
 function getHeaders(entry: Entry, request: ArmRequest): Record<string, string> {
-  const etag = request.query.get('$expand') === 'instanceView' ? {} : etagHeader(entry, request);
-  return { ...etag, 'x-ms-ratelimit-remaining-resource': GET_REMAINING };
+  return request.query.get('$expand') === 'instanceView' ? {} : etagHeader(entry, request);
 }
 
 /** The VM as an answer shows it: id as the URL spelled it (4,156 of 4,156 recorded), state as of now, ETag. */
@@ -234,11 +246,3 @@ function withIdentity(resource: ArmResource, identity: ArmIdentity | undefined):
   const { identity: _, ...rest } = resource;
   return identity ? { ...rest, identity } : rest;
 }
-
-// Full buckets less this request: nothing is counted yet.
-const UPDATE_REMAINING =
-  'Microsoft.Compute/UpdateVMSubscriptionMaximum;1499,Microsoft.Compute/UpdateVMResource;11';
-const PUT_REMAINING = 'Microsoft.Compute/PutVMSubscriptionMaximum;1499,Microsoft.Compute/PutVMResource;11';
-const GET_REMAINING =
-  'Microsoft.Compute/LowCostGetSubscriptionMaximum;23999,Microsoft.Compute/LowCostGetResource;35';
-const LIST_REMAINING = 'Microsoft.Compute/HighCostGetSubscriptionMaximum;899';

@@ -1,5 +1,5 @@
 import { parseArmPath } from '../state/armPath.ts';
-import type { ArmIdentity } from '../state/armResource.ts';
+import type { ArmIdentity, ArmResource } from '../state/armResource.ts';
 import type { Entry } from '../state/store.ts';
 import { errors } from './errors.ts';
 import { guidOf, TENANT_ID } from './principals.ts';
@@ -33,7 +33,7 @@ export function unchanged(identity: ArmIdentity | undefined): IdentityChange {
 export function applyIdentity(
   world: World,
   request: ArmRequest,
-  vmId: string,
+  vm: Pick<ArmResource, 'id' | 'location'>,
   entry: Entry | undefined,
   wanted: unknown,
 ): IdentityChange {
@@ -50,10 +50,13 @@ export function applyIdentity(
       `The identity type '${type}' cannot be combined with user assigned identities. Use 'UserAssigned' or 'SystemAssigned, UserAssigned'.`,
     );
   }
-  requireAssignable(world, request, vmId, added);
-
   const old = before?.userAssignedIdentities ?? {};
   const oldKeys = new Map(Object.keys(old).map((key) => [key.toLowerCase(), key]));
+  requireAssignable(world, request, vm.id, added);
+  const newToVm = added.filter((id) => !oldKeys.has(id.toLowerCase())).length;
+  if (newToVm > 0) world.throttle.assignIdentities(request.counted, vm.id, vm.location ?? '', newToVm);
+  requireVisible(world, vm.id, added);
+
   const merged: Values = user && request.method === 'PATCH' ? { ...old } : {};
   const shown: Values = { ...merged };
   for (const [id, value] of user ? named : []) {
@@ -71,7 +74,7 @@ export function applyIdentity(
   if (user && Object.keys(merged).length === 0) {
     throw errors.missingIdentityIds(type);
   }
-  const common = systemPart(vmId, before, system);
+  const common = systemPart(vm.id, before, system);
   const typeText = [...(system ? ['SystemAssigned'] : []), ...(user ? ['UserAssigned'] : [])].join(', ');
   const make = (map: Values): ArmIdentity | undefined =>
     typeText === '' ? undefined : { type: typeText, ...common, ...(user && { userAssignedIdentities: map }) };
@@ -123,6 +126,11 @@ function requireAssignable(world: World, request: ArmRequest, vmId: string, ids:
     throw errors.linkedAuthorizationFailed(principal.clientId, principal.objectId, action, vmId, refused);
   }
   if (ids.length > MOST_IN_ONE_REQUEST) throw errors.tooManyIdentities(vmId, ids.length);
+}
+
+// An assignment that fails here was counted all the same: a dangling id, tried again and again, has throttled a whole
+// subscription (aad-pod-identity#1139).
+function requireVisible(world: World, vmId: string, ids: readonly string[]): void {
   const now = world.clock.now();
   for (const id of ids) {
     const entry = world.store.get(id);

@@ -4,10 +4,12 @@ import type { EventGrid } from '../events/eventGrid.ts';
 import type { ArmResource } from '../state/armResource.ts';
 import { toResource } from '../state/seed.ts';
 import type { Store } from '../state/store.ts';
+import type { Throttle } from '../throttle/throttle.ts';
 import { eventRoutes } from './eventRoutes.ts';
 import { type Faults, faultSchema } from './faults.ts';
 import type { Journal } from './journal.ts';
 import { parseJson } from './parseJson.ts';
+import { throttleRoutes } from './throttleRoutes.ts';
 
 /** What the control API drives. */
 export interface Controlled {
@@ -15,9 +17,10 @@ export interface Controlled {
   readonly journal: Journal;
   readonly faults: Faults;
   readonly eventGrid: EventGrid;
+  readonly throttle: Throttle;
   /** Adds resources, visible everywhere at once. */
   seed(resources: readonly ArmResource[]): void;
-  /** Back to the start-up fleet, without journal, faults and event subscriptions. */
+  /** Back to the start-up fleet, all buckets full, without journal, faults, event subscriptions and neighbours. */
   reset(): void;
 }
 
@@ -30,6 +33,7 @@ export function controlServer({
   journal,
   faults,
   eventGrid,
+  throttle,
   seed,
   reset,
 }: Controlled): FastifyInstance {
@@ -81,6 +85,7 @@ export function controlServer({
   });
 
   eventRoutes(server, eventGrid);
+  throttleRoutes(server, throttle);
 
   server.post('/reset', (_request, reply) => {
     reset();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GraphSource } from './graphSource.ts';
+import type { KeptResults } from './keptResults.ts';
 import { type QueryResult, runQuery } from './kql/query.ts';
 import { QueryError } from './kql/queryError.ts';
 import { toText, type Value, type ValueType } from './kql/values.ts';
@@ -12,23 +13,22 @@ export interface GraphAnswer {
   readonly body: unknown;
 }
 
+/** A request for an answer. */
+export interface GraphCall {
+  readonly apiVersion: string;
+  readonly body: unknown;
+  readonly now: Date;
+  /** Who asks, and where results are kept for the pages to come; without it each page runs the query. */
+  readonly paging?: { readonly caller: string; readonly kept: KeptResults };
+}
+
 /** A management group covers its first 10,000 subscriptions (azure-facts, section 4). */
 const MOST_SUBSCRIPTIONS = 10_000;
-// A full quota less this query: nothing is counted yet.
-const QUOTA = {
-  'x-ms-user-quota-remaining': '14',
-  'x-ms-user-quota-resets-after': '00:00:05',
-  'x-ms-ratelimit-remaining-tenant-resource-requests': '14',
-};
 
 /** Answers POST /providers/Microsoft.ResourceGraph/resources (e01-e10, e23; wire-behaviour, section 5). */
-export function answerQuery(
-  request: { readonly apiVersion: string; readonly body: unknown; readonly now: Date },
-  source: GraphSource,
-): GraphAnswer {
+export function answerQuery(request: GraphCall, source: GraphSource): GraphAnswer {
   const startedAt = performance.now();
   const headers = (): Record<string, string> => ({
-    ...QUOTA,
     'x-ms-resource-graph-request-duration': duration(performance.now() - startedAt),
   });
   try {
@@ -43,7 +43,8 @@ export function answerQuery(
         },
       ]);
     }
-    const result = runQuery(wanted.query, { source, subscriptions, now: request.now });
+    const run = () => runQuery(wanted.query, { source, subscriptions, now: request.now });
+    const result = request.paging ? paged(request.paging, wanted, run) : run();
     const limit = limitHit ? { 'x-ms-tenant-subscription-limit-hit': 'true' } : {};
     return { status: 200, headers: { ...headers(), ...limit }, body: page(result, wanted) };
   } catch (error) {
@@ -58,6 +59,20 @@ export function answerQuery(
     const details = code === 'InvalidQuery' ? [error.details] : [general, error.details];
     return refuse(400, 'BadRequest', request.now, headers(), details);
   }
+}
+
+// The first page runs the query; those after it are cut from the same result while it is fresh enough.
+function paged(
+  { caller, kept }: NonNullable<GraphCall['paging']>,
+  { query, subscriptions, managementGroups, top, skip }: GraphRequest,
+  run: () => QueryResult,
+): QueryResult {
+  const key = JSON.stringify([caller, query, subscriptions, managementGroups]);
+  const known = skip > 0 ? kept.find(key) : undefined;
+  if (known) return known;
+  const result = run();
+  if (result.rows.length > skip + top) kept.keep(key, result);
+  return result;
 }
 
 const INVALID_QUERY =
@@ -114,8 +129,12 @@ function refuse(
   headers: Record<string, string>,
   details: unknown[],
 ): GraphAnswer {
-  const message = `Please provide below info when asking for support: timestamp = ${toText(now)}, correlationId = ${randomUUID()}.`;
-  return { status, headers, body: { error: { code, message, details } } };
+  return { status, headers, body: { error: { code, message: supportText(now), details } } };
+}
+
+/** The message of every error of Resource Graph's; what went wrong is in its details (e05, e20, e23). */
+export function supportText(now: Date): string {
+  return `Please provide below info when asking for support: timestamp = ${toText(now)}, correlationId = ${randomUUID()}.`;
 }
 
 // "0:00:00:00.4039490": days, hours, minutes, seconds (e09).

@@ -82,7 +82,7 @@ export function graphSource(store: Store, tree: Hierarchy, readable: ReadonlySet
 function toRow(resource: ArmResource, { operation }: Entry, tree: Hierarchy): GraphRow {
   const type = resource.type.toLowerCase();
   const subscriptionId = subscriptionOf(resource.id);
-  const group = resource.id.split('/')[4] ?? '';
+  const group = resource.id.split('/', 5)[4] ?? '';
   const properties = operation
     ? { ...resource.properties, provisioningState: operation.kind }
     : (resource.properties ?? {});

@@ -74,14 +74,23 @@ function completeVmIdentity(vmId: string, identity: ArmIdentity): ArmIdentity {
     ? { principalId: guidOf(`system ${vmId}`), tenantId: TENANT_ID }
     : {};
   const ids = Object.entries(userAssignedIdentities ?? {}).map(([id, value]) => {
-    const { principalId, clientId } = seededIds(id);
-    return [id, { principalId, clientId, ...value }] as const;
+    const values = seededIds(id);
+    return [id, Object.keys(value).length === 0 ? values : { ...values, ...value }] as const;
   });
   const map = userAssignedIdentities ? { userAssignedIdentities: Object.fromEntries(ids) } : {};
   return { type, ...system, ...rest, ...map };
 }
 
+type Ids = Readonly<{ principalId: string; clientId: string }>;
+// One object for each identity, however many VMs carry it: fleets are large.
+const known = new Map<string, Ids>();
+
 // The same for an identity and for the VMs that carry it, whichever is seeded first.
-function seededIds(identityId: string): { principalId: string; clientId: string } {
-  return { principalId: guidOf(`principal ${identityId}`), clientId: guidOf(`client ${identityId}`) };
+function seededIds(identityId: string): Ids {
+  const ids = known.get(identityId) ?? {
+    principalId: guidOf(`principal ${identityId}`),
+    clientId: guidOf(`client ${identityId}`),
+  };
+  known.set(identityId, ids);
+  return ids;
 }

@@ -14,7 +14,6 @@ export interface Entry {
   resource: ArmResource;
   /** Goes up by one with every write, at acceptance (wire-behaviour 1.4). */
   version: number;
-  createdAt: number;
   /** From when on other services see the resource; an identity cannot be assigned before. */
   visibleAt: number;
   operation?: Operation | undefined;
@@ -117,7 +116,7 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
         known.version++;
         return known;
       }
-      const entry: Entry = { resource, version: 1, createdAt: now, visibleAt: now + visibleAfterMs };
+      const entry: Entry = { resource, version: 1, visibleAt: now + visibleAfterMs };
       if (known?.past) entry.past = [...known.past];
       if (lag) keepPast(entry, known?.past?.at(-1)?.resource, now);
       byId.set(key, entry);
@@ -141,8 +140,12 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
   };
 }
 
+const SUBSCRIPTIONS = '/subscriptions/';
+
 /** The subscription an id is in, lower case; empty for what is above subscriptions. */
 export function subscriptionOf(id: string): string {
-  const [, first, subscriptionId = ''] = id.toLowerCase().split('/', 3);
-  return first === 'subscriptions' ? subscriptionId : '';
+  // Run for every row of a query: ids are long, so they are not taken apart.
+  if (id.slice(0, SUBSCRIPTIONS.length).toLowerCase() !== SUBSCRIPTIONS) return '';
+  const end = id.indexOf('/', SUBSCRIPTIONS.length);
+  return id.slice(SUBSCRIPTIONS.length, end < 0 ? undefined : end).toLowerCase();
 }
