@@ -166,6 +166,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       AZURE_CLIENT_ID: remediator.clientId,
       NODE_EXTRA_CA_CERTS: certificate.caFile,
       SCOPES: `/providers/Microsoft.Management/managementGroups/${TENANT_ID}`,
+      ...(clock.speed !== 1 && { EMBEDDED_AZURE_CLOCK: `${clock.speed}@${clock.origin}` }),
     },
     store,
     journal,

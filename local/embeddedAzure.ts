@@ -37,8 +37,6 @@ export async function startEmbeddedAzure(fleet: string, speed: number): Promise<
     settings: {
       ...env,
       ...(fleet === 'demo' && demoSettings),
-      // The app's default is made for operations as long as Azure's.
-      ...(speed > 1 && { CONFIRM_AFTER_SECONDS: String(Math.ceil(12 / speed)) }),
     },
     fixed: Object.keys(env).filter((name) => name !== 'SCOPES'),
     died,

@@ -20,9 +20,15 @@ export async function anAzure(options: AzureOptions = {}): Promise<Azure> {
   return azure;
 }
 
-/** The app against it, everything in scope, writes confirmed at once. */
+/** For EMBEDDED_AZURE_CLOCK: so fast that the pace is not felt. */
+export const unpaced = `100@${Date.now()}`;
+
+/**
+ * The app against it, everything in scope, writes confirmed at once. It is paced by a clock that runs so fast that the
+ * pace is not felt, unless the embedded Azure has a speed of its own.
+ */
 export function anApp(azure: Azure, settings: Readonly<Record<string, string>> = {}): App {
-  return createApp({ ...azure.env, CONFIRM_AFTER_SECONDS: '0', ...settings });
+  return createApp({ EMBEDDED_AZURE_CLOCK: unpaced, ...azure.env, CONFIRM_AFTER_SECONDS: '0', ...settings });
 }
 
 /** A VM in ARM's form. */

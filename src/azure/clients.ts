@@ -3,27 +3,32 @@ import { ManagementLockClient } from '@azure/arm-locks';
 import { ManagedServiceIdentityClient } from '@azure/arm-msi';
 import { ResourceGraphClient } from '@azure/arm-resourcegraph';
 import { ResourceManagementClient } from '@azure/arm-resources';
-import { type Pipeline, type PipelinePolicy, retryPolicy } from '@azure/core-rest-pipeline';
+import type { Pipeline, PipelinePolicy, PipelineRequest } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
+import type { Clock } from '../clock.ts';
 import { fold } from '../domain/resourceId.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
-import { MAX_RETRIES, retryStrategy } from './retry.ts';
+import { pacing } from './pacing.ts';
+import { retries } from './retry.ts';
 
-/** How many requests went out, retries included. */
+/** Numbers of requests, retries included. */
 export interface CallCounts {
   reads: number;
   writes: number;
   resourceGraph: number;
 }
 
-/** Azure's own clients, set up alike: our retry strategy, our errors, counted calls. One per subscription, kept. */
+/** Azure's own clients, set up alike: our retries, our pace, our errors, counted calls. One per subscription, kept. */
 export interface AzureClients {
   readonly resourceGraph: ResourceGraphClient;
   compute(subscriptionId: string): ComputeManagementClient;
   identities(subscriptionId: string): ManagedServiceIdentityClient;
   locks(subscriptionId: string): ManagementLockClient;
   resources(subscriptionId: string): ResourceManagementClient;
+  /** What went out. */
   readonly calls: CallCounts;
+  /** What of it was answered 429. */
+  readonly throttled: CallCounts;
 }
 
 /** What clients are made from. */
@@ -31,6 +36,9 @@ export interface ClientOptions {
   readonly credential: TokenCredential;
   readonly armEndpoint: string;
   readonly tokenScope: string;
+  readonly clock: Clock;
+  /** Our share of Azure's throttle limits, 0 to 1. */
+  readonly capacityShare: number;
   /** Numbers in [0, 1), for jitter. */
   readonly random: () => number;
 }
@@ -38,15 +46,20 @@ export interface ClientOptions {
 /** Makes the clients. Nothing is sent yet. */
 export function createClients(options: ClientOptions): AzureClients {
   const calls: CallCounts = { reads: 0, writes: 0, resourceGraph: 0 };
-  const { credential, armEndpoint: endpoint, tokenScope } = options;
+  const throttled: CallCounts = { reads: 0, writes: 0, resourceGraph: 0 };
+  const { credential, armEndpoint: endpoint, tokenScope, clock } = options;
+  const policies = {
+    retries: retries(clock, options.random),
+    pacing: pacing(clock, options.capacityShare),
+    count: countCalls(calls, throttled),
+  };
   const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {
     const { pipeline } = client;
     pipeline.removePolicy({ name: 'defaultRetryPolicy' });
-    pipeline.addPolicy(retryPolicy([retryStrategy(options.random)], { maxRetries: MAX_RETRIES }), {
-      phase: 'Retry',
-    });
+    pipeline.addPolicy(policies.retries, { phase: 'Retry' });
     pipeline.addPolicy(azureErrors());
-    pipeline.addPolicy(countCalls(calls), { afterPhase: 'Retry' });
+    pipeline.addPolicy(policies.pacing, { afterPhase: 'Retry' });
+    pipeline.addPolicy(policies.count, { afterPhase: 'Retry' });
     return client;
   };
   // The older generation of clients and the newer one take the token scope under different names.
@@ -54,6 +67,7 @@ export function createClients(options: ClientOptions): AzureClients {
   const newer = { endpoint, credentials: { scopes: [tokenScope] } };
   return {
     calls,
+    throttled,
     resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
     compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer))),
     identities: perSubscription((id) => setUp(new ManagedServiceIdentityClient(credential, id, older))),
@@ -88,14 +102,20 @@ function azureErrors(): PipelinePolicy {
   };
 }
 
-function countCalls(calls: CallCounts): PipelinePolicy {
+function countCalls(calls: CallCounts, throttled: CallCounts): PipelinePolicy {
   return {
     name: 'countCalls',
-    sendRequest(request, next) {
-      if (request.url.includes('/Microsoft.ResourceGraph/')) calls.resourceGraph++;
-      else if (request.method === 'GET' || request.method === 'HEAD') calls.reads++;
-      else calls.writes++;
-      return next(request);
+    async sendRequest(request, next) {
+      const kind = kindOfCall(request);
+      calls[kind]++;
+      const response = await next(request);
+      if (response.status === 429) throttled[kind]++;
+      return response;
     },
   };
+}
+
+function kindOfCall({ url, method }: PipelineRequest): keyof CallCounts {
+  if (url.includes('/Microsoft.ResourceGraph/')) return 'resourceGraph';
+  return method === 'GET' || method === 'HEAD' ? 'reads' : 'writes';
 }

@@ -28,6 +28,8 @@ export interface ArmError {
   readonly message: string;
   /** Codes of `details`, which sometimes say more than the outer one. */
   readonly detailCodes: readonly string[];
+  /** Targets of `details`: where Compute throttles, the names of the policies that refused. */
+  readonly detailTargets: readonly string[];
 }
 
 // Codes and their meaning: azure-facts, section 5 "Error shapes and codes"; wire-behaviour, section 6.
@@ -77,6 +79,7 @@ export function readArmError(body: unknown): ArmError | undefined {
     code: String(error.code ?? ''),
     message: String(error.message ?? ''),
     detailCodes: details.map((detail) => String(lowerKeys(detail).code ?? '')),
+    detailTargets: details.map((detail) => String(lowerKeys(detail).target ?? '')),
   };
 }
 

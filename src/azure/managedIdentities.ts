@@ -1,4 +1,5 @@
 import { fold, type ResourceId, resourceGroupId } from '../domain/resourceId.ts';
+import { inRegion } from './callContext.ts';
 import type { AzureClients } from './clients.ts';
 import { toAzureError } from './errors.ts';
 
@@ -17,9 +18,11 @@ export async function createIdentity(
   location: string,
   tags: Tags,
 ): Promise<void> {
-  await clients
-    .identities(id.subscriptionId)
-    .userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, { location, tags: { ...tags } });
+  await inRegion(location, () =>
+    clients
+      .identities(id.subscriptionId)
+      .userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, { location, tags: { ...tags } }),
+  );
 }
 
 /** True when the resource group exists. Throws AzureError. */

@@ -1,10 +1,20 @@
-import type { RetryInformation, RetryModifiers, RetryStrategy } from '@azure/core-rest-pipeline';
+import {
+  isRestError,
+  type PipelinePolicy,
+  type PipelineRequest,
+  type PipelineResponse,
+  RestError,
+  type SendRequest,
+} from '@azure/core-rest-pipeline';
+import type { Clock } from '../clock.ts';
+import { DEFAULT_REFUSAL_MS, LONGEST_WAIT_MS, toldWaitMs } from './throttleAnswer.ts';
 
-/** How often one request is tried again at most, whatever the reasons. */
-export const MAX_RETRIES = 5;
+// How often one request is tried again at most, whatever the reasons.
+const MAX_RETRIES = 5;
 
+// Resource Manager itself gives a provider 60 s. By the machine's time, as the network does not run faster.
+const TRY_TIMEOUT_MS = 90_000;
 const FIRST_BACKOFF_MS = 1_000;
-const LONGEST_WAIT_MS = 5 * 60_000;
 // What Node reports for connections that broke or could not be made. Anything else, such as a certificate that
 // is not trusted, will not get better by trying again.
 const BROKEN_CONNECTION = new Set([
@@ -14,45 +24,70 @@ const BROKEN_CONNECTION = new Set([
   'ETIMEDOUT',
   'EPIPE',
   'EAI_AGAIN',
-  'REQUEST_SEND_ERROR',
+  RestError.REQUEST_SEND_ERROR,
+  // Of the HTTP client: a connection that broke in the middle of an answer.
+  RestError.PARSE_ERROR,
 ]);
 
+type Tried =
+  | { readonly response: PipelineResponse; readonly error?: undefined }
+  | { readonly error: unknown; readonly response?: undefined };
+
 /**
- * The one strategy that retries, in place of the SDK's own: throttling and unavailability for as long as Azure
- * says, server errors and broken connections with doubling backoff. `random` yields numbers in [0, 1) for jitter.
+ * The one layer that retries, in place of the SDK's own: unavailability after as long as Azure says, server errors,
+ * broken connections and answers that do not come with doubling backoff, and throttled requests at once: `pacing`, which
+ * must come after it, holds them until Azure's time is over. Bounded in number and in time; then the last answer is
+ * returned or the last error thrown. `random` yields numbers in [0, 1) for jitter, `tryTimeoutMs` is for one try.
  */
-export function retryStrategy(random: () => number): RetryStrategy {
-  return { name: 'vmIdentityRetry', retry: (state) => decideRetry(state, random) };
+export function retries(clock: Clock, random: () => number, tryTimeoutMs = TRY_TIMEOUT_MS): PipelinePolicy {
+  return {
+    name: 'vmIdentityRetry',
+    async sendRequest(request, next) {
+      if (request.timeout === 0) request.timeout = tryTimeoutMs;
+      let waitedMs = 0;
+      for (let count = 0; ; count++) {
+        const tried = await attempt(request, next);
+        const waitMs = count < MAX_RETRIES ? waitBeforeRetry(tried, count, clock, random) : undefined;
+        if (waitMs === undefined || waitedMs + waitMs > LONGEST_WAIT_MS) {
+          if (tried.response) return tried.response;
+          throw tried.error;
+        }
+        waitedMs += waitMs;
+        // After a 429 the request waits where everybody waits for the same limit, in its place among them.
+        if (tried.response?.status === 429) continue;
+        await clock.sleep(waitMs, request.abortSignal as AbortSignal | undefined);
+      }
+    },
+  };
 }
 
-function decideRetry(state: RetryInformation, random: () => number): RetryModifiers {
-  const backoffMs = FIRST_BACKOFF_MS * 2 ** state.retryCount * (0.75 + random() / 2);
-  const { response, responseError } = state;
-  if (!response) {
-    const code = responseError?.code ?? '';
-    // Nobody listening is most often a wrong address: say so within seconds.
-    const hopeless = code === 'ECONNREFUSED' && state.retryCount >= 2;
-    return BROKEN_CONNECTION.has(code) && !hopeless ? { retryAfterInMs: backoffMs } : { skipStrategy: true };
+async function attempt(request: PipelineRequest, next: SendRequest): Promise<Tried> {
+  try {
+    return { response: await next(request) };
+  } catch (error) {
+    // The HTTP client ends a request that takes too long as if it had been aborted.
+    const isAbort = error instanceof Error && error.name === 'AbortError';
+    if (!isAbort || request.abortSignal?.aborted) return { error };
+    const message = `No answer within ${request.timeout / 1000} s.`;
+    return { error: new RestError(message, { code: 'ETIMEDOUT', request }) };
   }
-  if (response.status !== 429 && response.status !== 408 && response.status < 500) {
-    return { skipStrategy: true };
-  }
-  const toldMs = retryAfterMs(response.headers);
-  // A longer wait than this is the next sweep's business, not this request's.
-  if (toldMs !== undefined && toldMs > LONGEST_WAIT_MS) return { skipStrategy: true };
-  return { retryAfterInMs: toldMs ?? (response.status === 429 ? 5 * backoffMs : backoffMs) };
 }
 
-/** How long Azure asks to wait, in ms: `retry-after-ms`, or `Retry-After` in seconds or as a date. */
-export function retryAfterMs(
-  headers: { get(name: string): string | undefined },
-  now: number = Date.now(),
+/** How long to wait before the next try, ms; undefined when there should be none. */
+function waitBeforeRetry(
+  { response, error }: Tried,
+  count: number,
+  clock: Clock,
+  random: () => number,
 ): number | undefined {
-  const ms = headers.get('retry-after-ms') ?? headers.get('x-ms-retry-after-ms');
-  if (ms !== undefined && /^\d+$/.test(ms)) return Number(ms);
-  const text = headers.get('retry-after');
-  if (text === undefined) return undefined;
-  if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const backoffMs = FIRST_BACKOFF_MS * 2 ** count * (0.75 + random() / 2);
+  if (!response) {
+    const code = isRestError(error) ? (error.code ?? '') : '';
+    // Nobody listening is most often a wrong address: say so within seconds.
+    const hopeless = code === 'ECONNREFUSED' && count >= 2;
+    return BROKEN_CONNECTION.has(code) && !hopeless ? backoffMs : undefined;
+  }
+  const { status } = response;
+  if (status !== 429 && status !== 408 && status < 500) return undefined;
+  return toldWaitMs(response, clock) ?? (status === 429 ? DEFAULT_REFUSAL_MS : backoffMs);
 }

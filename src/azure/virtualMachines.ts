@@ -8,6 +8,7 @@ import type { IdentityPatch } from '../domain/identityPatch.ts';
 import { oneLine } from '../domain/printable.ts';
 import type { ResourceId } from '../domain/resourceId.ts';
 import { vmIdentity } from '../domain/vmIdentity.ts';
+import { inRegion } from './callContext.ts';
 import type { AzureClients } from './clients.ts';
 import { AzureError, kindOf, readArmError } from './errors.ts';
 
@@ -44,25 +45,29 @@ export async function readVm(clients: Clients, id: ResourceId): Promise<VmReadin
 
 /**
  * Sends the PATCH and returns once Azure accepted it, without waiting for the operation; the SDK's poller would poll
- * and read again. The ETag makes Azure refuse it when the VM changed since it was read (R10).
+ * and read again. The ETag makes Azure refuse it when the VM changed since it was read (R10). `location` is the VM's
+ * region, by which Azure counts.
  * Returns the URL of the operation, if Azure named one. Throws AzureError.
  */
 export async function patchVmIdentity(
   clients: Clients,
   id: ResourceId,
+  location: string,
   patch: IdentityPatch,
   etag: string | undefined,
 ): Promise<string | undefined> {
   let accepted: PipelineResponse | undefined;
-  const poller = clients
-    .compute(id.subscriptionId)
-    .virtualMachines.update(id.resourceGroup, id.name, patch as object, {
-      ...(etag !== undefined && { ifMatch: etag }),
-      onResponse: (response) => {
-        accepted = response as unknown as PipelineResponse;
-      },
-    });
-  await poller.submitted();
+  await inRegion(location, () =>
+    clients
+      .compute(id.subscriptionId)
+      .virtualMachines.update(id.resourceGroup, id.name, patch as object, {
+        ...(etag !== undefined && { ifMatch: etag }),
+        onResponse: (response) => {
+          accepted = response as unknown as PipelineResponse;
+        },
+      })
+      .submitted(),
+  );
   return accepted?.headers.get('azure-asyncoperation') ?? accepted?.headers.get('location');
 }
 

@@ -114,7 +114,8 @@ async function assign(
     // The location decides the goal; a VM deleted and made again elsewhere is the next sweep's.
     if (fold(decision.goal) !== fold(goal)) return end(outcome('excluded', 'vm-gone'), attempt - 1);
     try {
-      const operationUrl = await patchVmIdentity(app.clients, vm, identityPatch(facts.identity, goal), etag);
+      const patch = identityPatch(facts.identity, goal);
+      const operationUrl = await patchVmIdentity(app.clients, vm, facts.location, patch, etag);
       return { state: 'accepted', confirm: () => confirm(app, known, attempt, operationUrl) };
     } catch (error) {
       const failure = toAzureError(error);

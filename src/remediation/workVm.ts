@@ -1,3 +1,4 @@
+import { urgently } from '../azure/callContext.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { ScopeError } from '../azure/scopeResolution.ts';
 import { isPassing, nextStep, outcome } from '../domain/outcome.ts';
@@ -54,7 +55,8 @@ async function remediateNamed(shared: Shared, vm: ResourceId): Promise<VmReport>
   const identities = await shared.identities();
   const managed = !app.settings.policy.includeManagedGroups;
   const groupManagedBy = async () => (managed ? shared.groupManagedBy(vm) : '');
-  return remediateVm({ app, scopes, identities, exclusive }, { vm, location: undefined, groupManagedBy });
+  const candidate = { vm, location: undefined, groupManagedBy };
+  return urgently(() => remediateVm({ app, scopes, identities, exclusive }, candidate));
 }
 
 function toScopesFailure(error: unknown) {

@@ -118,7 +118,7 @@ describe('a sweep', () => {
   });
 
   it('waits for a new identity to be visible with one VM, while the others hold back', async (t) => {
-    const slow = await anAzure({ identityVisibleAfterSeconds: 3 });
+    const slow = await anAzure({ identityVisibleAfterSeconds: 3, speed: 10 });
     t.after(() => slow.close());
     await slow.seed(Array.from({ length: 20 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`)));
 

@@ -13,7 +13,7 @@ for (const lag of [LAG_SECONDS, 0]) {
     let azure: Azure;
     before(async () => {
       const fleet = ['a', 'b', 'c'].map((name) => vmIn(SUBSCRIPTION, name));
-      azure = await anAzure({ fleet, graphLagSeconds: lag, clock: { speed: 1, now: () => now } });
+      azure = await anAzure({ fleet, graphLagSeconds: lag, clock: { speed: 1, origin: 0, now: () => now } });
     });
     after(() => azure.close());
 

@@ -114,7 +114,7 @@ const fleet = [
 
 // Time passes only when a test says so.
 let now = Date.now();
-const clock = { speed: 1, now: () => now };
+const clock = { speed: 1, origin: 0, now: () => now };
 let azure: Azure;
 let us: ReturnType<typeof clientsOf>;
 before(async () => {

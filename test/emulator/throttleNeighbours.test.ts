@@ -16,7 +16,7 @@ const spec: NeighbourSpec = {
 
 function aNeighbourhood(...specs: NeighbourSpec[]) {
   let now = 0;
-  const clock = { speed: 1, now: () => now };
+  const clock = { speed: 1, origin: 0, now: () => now };
   const buckets = createBuckets(true, 100);
   const neighbours = createNeighbours(clock, buckets);
   for (const one of specs) neighbours.add(one);

@@ -7,7 +7,7 @@ import { ManagedIdentityCredential } from '@azure/identity';
 import type { Azure, AzureOptions } from '../../emulator/azure.ts';
 import type { HostEvent } from '../../local/events.ts';
 import { type LocalHost, type LocalHostOptions, startLocalHost } from '../../local/host.ts';
-import { anAzure, VM_PATH } from '../azure.ts';
+import { anAzure, unpaced, VM_PATH } from '../azure.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -38,6 +38,7 @@ export async function hosted(
     leaseSeconds: 2,
     ...options.host,
     settings: {
+      EMBEDDED_AZURE_CLOCK: unpaced,
       ...azure.env,
       CONFIRM_AFTER_SECONDS: '0',
       SWEEP_SCHEDULE: '0 0 0 1 1 *',

@@ -5,6 +5,7 @@ import { expiring } from '../../../src/remediation/expiring.ts';
 function aClock() {
   let now = 0;
   return {
+    speed: 1,
     now: () => now,
     sleep: async () => undefined,
     step(ms: number) {

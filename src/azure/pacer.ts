@@ -1,0 +1,300 @@
+import type { Clock } from '../clock.ts';
+import type { Count } from './bucket.ts';
+import { AzureError } from './errors.ts';
+import { fifo } from './fifo.ts';
+import {
+  admits,
+  countTurn,
+  type Lane,
+  leaveQueue,
+  nextAt,
+  queueAt,
+  readyAt,
+  type Stream,
+  shiftWaiter,
+  type Waiter,
+} from './lane.ts';
+import { createLaneRegistry } from './laneRegistry.ts';
+import { LONGEST_WAIT_MS } from './throttleAnswer.ts';
+import { type Lanes, type LimitName, throttleLimits } from './throttleLimits.ts';
+
+/** A request that asks to be let go. */
+export interface Entry extends Lanes {
+  /** Somebody waits for this very VM: it goes before others, though not always. */
+  readonly urgent: boolean;
+  /** It was sent before and is sent again, so it goes before those that were not. */
+  readonly again: boolean;
+  readonly abortSignal?: AbortSignal | undefined;
+}
+
+/** A request that was let go. Tell it what the answer says, if one comes, and then that it has ended. */
+export interface Pass {
+  /** Azure counted: what is left in one of the request's buckets. */
+  count(limit: LimitName, count: Count): void;
+  /** Azure refused: closes the lane to everybody, for so many ms. */
+  close(limit: LimitName, ms: number): void;
+  end(): void;
+}
+
+/** Lets requests go as fast as our share of Azure's limits allows, and no faster. */
+export interface Pacer {
+  /**
+   * Waits until every lane of the request has a token, and takes all at once, so that nobody keeps one while waiting
+   * for another. Rejects with an AbortError when the signal fires; with an AzureError of kind `throttled` when one of
+   * the lanes stays closed for longer than a request should wait.
+   */
+  enter(entry: Entry): Promise<Pass>;
+  /** How many lanes are remembered. */
+  lanes(): number;
+}
+
+/**
+ * Makes a pacer that keeps each lane within `share` (0 to 1) of its bucket. Streams of waiters take turns at the lane
+ * that is shared by most, and queue at whatever other lane holds them up; what a request costs does not depend on how
+ * many wait.
+ */
+export function createPacer(clock: Clock, share: number): Pacer {
+  const registry = createLaneRegistry(clock, share);
+  const streams = new Map<string, Stream>();
+  // Lanes where something may have changed.
+  const due = new Set<Lane>();
+  let working = false;
+
+  async function enter(entry: Entry): Promise<Pass> {
+    const vm = entry.vm && registry.use(entry.vm);
+    try {
+      for (;;) {
+        if (vm) await untilReady(vm, entry.abortSignal);
+        const used = await queue(entry, vm);
+        if (used) return pass(vm ? [...used, vm] : used);
+      }
+    } finally {
+      if (vm) registry.release(vm);
+    }
+  }
+
+  /** Waits for the VM's own lane before queueing, so that nobody stands behind a VM that has to wait. */
+  async function untilReady(vm: Lane, abortSignal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      const now = clock.now();
+      if (isClosedTooLong(vm, now)) throw tooLong(vm);
+      const at = vm.bucket.readyAt(1, now);
+      if (at <= now) return;
+      await clock.sleep(at - now, abortSignal);
+    }
+  }
+
+  /** The lanes once it has a token of each; undefined when the VM's own lane was spent meanwhile. */
+  function queue(entry: Entry, vm: Lane | undefined): Promise<readonly Lane[] | undefined> {
+    return new Promise((resolve, reject) => {
+      const { abortSignal } = entry;
+      if (abortSignal?.aborted) throw aborted();
+      const stream = streamOf(entry);
+      const onAbort = (): void => {
+        waiter.gone = true;
+        reject(aborted());
+        if (--stream.waiting === 0) dismiss(stream);
+        work();
+      };
+      const waiter: Waiter = {
+        vm,
+        settle(granted) {
+          abortSignal?.removeEventListener('abort', onAbort);
+          resolve(granted ? stream.lanes : undefined);
+        },
+        fail(lane) {
+          abortSignal?.removeEventListener('abort', onAbort);
+          reject(tooLong(lane));
+        },
+        gone: false,
+      };
+      abortSignal?.addEventListener('abort', onAbort, { once: true });
+      stream[entry.again ? 'returned' : 'fresh'].push(waiter);
+      stream.waiting++;
+      if (!stream.place) advance(stream, undefined);
+      work();
+    });
+  }
+
+  /** Looks after the lanes that are due until nothing more can go now. */
+  function work(): void {
+    if (working) return;
+    working = true;
+    for (const lane of due) {
+      due.delete(lane);
+      serve(lane);
+    }
+    working = false;
+  }
+
+  function serve(lane: Lane): void {
+    for (let stream = nextAt(lane); stream; stream = nextAt(lane)) {
+      const now = clock.now();
+      const at = readyAt(lane, stream, now);
+      if (at > now) {
+        wakeAt(lane, at, now);
+        return;
+      }
+      leaveQueue(stream);
+      countTurn(lane, stream);
+      advance(stream, lane);
+    }
+    callOffWake(lane);
+  }
+
+  /** It is the stream's turn at `from`: its first waiter goes, or the stream queues at the lane that holds it up. */
+  function advance(stream: Stream, from: Lane | undefined): void {
+    const now = clock.now();
+    const holdUp = stream.lanes.find((lane) => lane !== from && !admits(lane, stream, now));
+    if (holdUp) {
+      moveTo(stream, holdUp, now);
+      return;
+    }
+    const waiter = shiftWaiter(stream);
+    const granted = waiter?.vm === undefined || waiter.vm.bucket.readyAt(1, now) <= now;
+    if (waiter && granted) {
+      for (const lane of stream.lanes) take(lane, now);
+      if (waiter.vm) take(waiter.vm, now);
+      notOverdue(stream);
+    }
+    waiter?.settle(granted);
+    if (stream.waiting === 0) {
+      dismiss(stream);
+      return;
+    }
+    // The last lane is the one that most streams share: there they take turns.
+    const home = stream.lanes.at(-1) as Lane;
+    queueAt(home, stream);
+    due.add(home);
+  }
+
+  function moveTo(stream: Stream, lane: Lane, now: number): void {
+    if (isClosedTooLong(lane, now)) {
+      failAll(stream, lane);
+      return;
+    }
+    stream.moves++;
+    if (lane.closedUntil > now) notOverdue(stream);
+    else if (stream.moves > 1) for (const each of stream.lanes) each.overdue.add(stream);
+    queueAt(lane, stream);
+    due.add(lane);
+  }
+
+  function notOverdue(stream: Stream): void {
+    stream.moves = 0;
+    for (const lane of stream.lanes) if (lane.overdue.delete(stream)) due.add(lane);
+  }
+
+  function pass(used: readonly Lane[]): Pass {
+    const sentAt = clock.now();
+    const numbers = used.map(({ taken }) => taken);
+    for (const lane of used) lane.users++;
+    return {
+      count(limit, count) {
+        const index = used.findIndex(({ id }) => id.limit === limit);
+        const lane = used[index];
+        const number = numbers[index] ?? 0;
+        // What is left of an older request than the newest heard of is old news.
+        if (!lane || number < lane.counted) return;
+        lane.counted = number;
+        const now = clock.now();
+        lane.bucket.correct(count, now - sentAt, lane.taken - number, now);
+      },
+      close(limit, ms) {
+        const lane = used.find(({ id }) => id.limit === limit);
+        if (lane) closeLane(lane, ms);
+      },
+      end() {
+        used.forEach(registry.release);
+      },
+    };
+  }
+
+  function closeLane(lane: Lane, ms: number): void {
+    const now = clock.now();
+    lane.closedUntil = Math.max(lane.closedUntil, now + ms);
+    lane.bucket.closeUntil(lane.closedUntil, now);
+    lane.overdue.forEach(notOverdue);
+    if (isClosedTooLong(lane, now)) {
+      for (let stream = nextAt(lane); stream; stream = nextAt(lane)) failAll(stream, lane);
+    }
+    work();
+  }
+
+  function failAll(stream: Stream, lane: Lane): void {
+    for (let waiter = shiftWaiter(stream); waiter; waiter = shiftWaiter(stream)) waiter.fail(lane);
+    dismiss(stream);
+  }
+
+  function streamOf({ shared, urgent }: Entry): Stream {
+    const key = [urgent, ...shared.map((id) => id.key)].join(' ');
+    const known = streams.get(key);
+    if (known) return known;
+    const stream: Stream = {
+      key,
+      lanes: shared.map(registry.use),
+      urgent,
+      returned: fifo(),
+      fresh: fifo(),
+      waiting: 0,
+      place: undefined,
+      moves: 0,
+    };
+    streams.set(key, stream);
+    return stream;
+  }
+
+  function dismiss(stream: Stream): void {
+    if (stream.place) due.add(stream.place.lane);
+    leaveQueue(stream);
+    notOverdue(stream);
+    streams.delete(stream.key);
+    stream.lanes.forEach(registry.release);
+  }
+
+  function wakeAt(lane: Lane, at: number, now: number): void {
+    // Infinity: a lane so small that it is left to the one that is overdue, whose leaving makes it due.
+    if (at === Number.POSITIVE_INFINITY || (lane.wake && lane.wake.at <= at)) return;
+    callOffWake(lane);
+    const wake = { at, callOff: new AbortController() };
+    lane.wake = wake;
+    clock.sleep(at - now, wake.callOff.signal).then(
+      () => {
+        if (lane.wake === wake) lane.wake = undefined;
+        due.add(lane);
+        work();
+      },
+      () => undefined,
+    );
+  }
+
+  return { enter, lanes: registry.size };
+}
+
+function take(lane: Lane, now: number): void {
+  lane.bucket.take(now);
+  lane.taken++;
+}
+
+function callOffWake(lane: Lane): void {
+  lane.wake?.callOff.abort();
+  lane.wake = undefined;
+}
+
+function isClosedTooLong(lane: Lane, now: number): boolean {
+  return lane.closedUntil - now > LONGEST_WAIT_MS;
+}
+
+function tooLong({ id, closedUntil }: Lane): AzureError {
+  const [, ...whose] = id.key.split(' ');
+  const until = new Date(closedUntil).toISOString();
+  return new AzureError(
+    'throttled',
+    `Azure refuses ${throttleLimits[id.limit].name} until ${until}, for ${whose.join(' ') || 'the tenant'}.`,
+    429,
+  );
+}
+
+function aborted(): Error {
+  return Object.assign(new Error('The operation was aborted.'), { name: 'AbortError' });
+}
