@@ -75,7 +75,9 @@ describe('the validation of an Event Grid schema webhook', () => {
     assert.equal(status, 202);
     assert.equal(body.provisioningState, 'AwaitingManualAction');
     const arm = await armClient(azure);
-    await arm('PATCH', vmIn(SUBSCRIPTION, 'old').id, { tags: { before: 'x' } });
+    const write = (name: string) =>
+      arm('PATCH', vmIn(SUBSCRIPTION, 'old').id, { tags: {} }, { 'x-ms-correlation-request-id': name });
+    await write('before');
 
     const [{ data }] = (asked[0] as Received).body as [{ data: { validationUrl: string } }];
     assert.equal((await fetch(`${data.validationUrl}x`)).status, 400);
@@ -83,8 +85,9 @@ describe('the validation of an Event Grid schema webhook', () => {
     assert.equal((await fetch(data.validationUrl)).status, 200);
 
     assert.deepEqual(await states(), ['Succeeded']);
-    await arm('PATCH', vmIn(SUBSCRIPTION, 'old').id, { tags: { after: 'x' } });
-    await until(() => webhook?.events().length === 1);
+    await write('after');
+    await until(() => (webhook?.events().length ?? 0) > 0);
+    assert.equal(webhook?.events()[0]?.data.correlationId, 'after');
   });
 
   it('by hand fails after five minutes', async () => {

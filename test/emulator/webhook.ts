@@ -37,7 +37,9 @@ export interface Webhook {
   events(): AnyEvent[];
   /** The most requests that were open at once. */
   mostOpen(): number;
+  /** Connections ever made, and those that are still open. */
   connections(): number;
+  openConnections(): number;
   close(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export async function aWebhook(
   validate: (request: Received) => Answer | undefined = agree,
 ): Promise<Webhook> {
   const received: Received[] = [];
-  let [open, mostOpen, connections] = [0, 0, 0];
+  let [open, mostOpen, connections, openConnections] = [0, 0, 0, 0];
   const server = createServer(async (request, response) => {
     mostOpen = Math.max(mostOpen, ++open);
     response.on('close', () => open--);
@@ -59,7 +61,13 @@ export async function aWebhook(
     const { status, headers: sent = {}, body } = agreed ?? (await answer(one));
     response.writeHead(status, sent).end(body === undefined ? '' : JSON.stringify(body));
   });
-  server.on('connection', () => connections++);
+  server.on('connection', (socket) => {
+    connections++;
+    openConnections++;
+    socket.on('close', () => openConnections--);
+  });
+  // Whoever made a connection closes it.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -68,6 +76,7 @@ export async function aWebhook(
     events: () => received.flatMap(({ body }) => body as AnyEvent | AnyEvent[]),
     mostOpen: () => mostOpen,
     connections: () => connections,
+    openConnections: () => openConnections,
     async close() {
       server.closeAllConnections();
       server.close();
@@ -110,9 +119,13 @@ export async function deliveries(azure: Azure): Promise<Delivery[]> {
   return (await control(azure, 'GET', '/deliveries')).body;
 }
 
-/** Waits until something is so, however long that takes; the test runner's own limit ends it. */
+/** Waits until something is so. Throws after a minute, so that a failure is no endless wait. */
 export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await what())) await delay(5);
+  const end = Date.now() + 60_000;
+  while (!(await what())) {
+    if (Date.now() > end) throw new Error(`not so after a minute: ${what}`);
+    await delay(5);
+  }
 }
 
 /** Sends requests to Resource Manager as the remediator. Throws on an error status. */
