@@ -36,7 +36,6 @@ export function createKeptResults(clock: Clock, maxAgeMs: number): KeptResults {
       return kept.get(key)?.result;
     },
     keep(key, result) {
-      if (maxAgeMs <= 0) return;
       kept.delete(key);
       kept.set(key, { result, at: clock.now() });
       dropOld();

@@ -12,7 +12,6 @@ export interface Bucket {
 }
 
 interface Wait {
-  from: number;
   until: number;
   readonly seconds: number;
 }
@@ -45,19 +44,20 @@ export function refill(bucket: Bucket, limit: Limit, now: number): void {
 /** How long until the bucket has so many tokens, as Retry-After says it: whole seconds, at least 1. */
 export function secondsUntil(bucket: Bucket, limit: Limit, tokens: number, now: number): number {
   const periods = Math.max(1, Math.ceil((tokens - bucket.tokens) / limit.refill));
-  return wholeSeconds(bucket.since + periods * limit.everySeconds * 1000 - now);
+  const ms = bucket.since + periods * limit.everySeconds * 1000 - now;
+  return Math.max(1, Math.ceil(ms / 1000));
 }
 
 /** Tells a caller to wait for so many seconds. */
 export function tellToWait(bucket: Bucket, caller: string, seconds: number, now: number): void {
-  bucket.waits.set(caller, { from: now, until: now + seconds * 1000, seconds });
+  bucket.waits.set(caller, { until: now + seconds * 1000, seconds });
 }
 
 /**
  * How many seconds a caller has to wait that was told to wait before; undefined when its wait is over, or there was
  * none. A call during the wait begins it anew: it is "not processed and a new retry value is returned" (azure-facts,
- * section 1). Within `graceMs` of the telling a call counts as under way already, and within `graceMs` of the end as
- * on time: clients cannot be more exact than their network and timers.
+ * section 1). A wait is over `graceMs` early: clients cannot be more exact than their network and timers, and calls
+ * that were under way already when the first was refused must not hold up those who wait as told.
  */
 export function waitOf(bucket: Bucket, caller: string, now: number, graceMs: number): number | undefined {
   const wait = bucket.waits.get(caller);
@@ -66,13 +66,6 @@ export function waitOf(bucket: Bucket, caller: string, now: number, graceMs: num
     bucket.waits.delete(caller);
     return undefined;
   }
-  if (now >= wait.from + graceMs) {
-    wait.from = now;
-    wait.until = now + wait.seconds * 1000;
-  }
-  return wholeSeconds(wait.until - now);
-}
-
-function wholeSeconds(ms: number): number {
-  return Math.max(1, Math.ceil(ms / 1000));
+  wait.until = now + wait.seconds * 1000;
+  return wait.seconds;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { fullAfterMs } from '../../emulator/throttle/bucket.ts';
 import { type Buckets, createBuckets } from '../../emulator/throttle/buckets.ts';
 import {
   armLimits,
@@ -98,6 +99,21 @@ describe('a bucket', () => {
     );
   });
 
+  it('that was full is like one that was never used', () => {
+    fc.assert(
+      fc.property(anyLimit, anySchedule, fc.integer({ min: 0, max: 90_000 }), (limit, schedule, idleMs) => {
+        const used = createBuckets(true, GRACE_MS);
+        const fresh = createBuckets(true, GRACE_MS);
+        used.take([{ limit, key: 'k', count: limit.size }], 'me', 0);
+        let now = fullAfterMs(limit) + idleMs;
+        for (const { waitMs, count } of schedule) {
+          now += waitMs;
+          assert.equal(calls(used, limit, count, now), calls(fresh, limit, count, now));
+        }
+      }),
+    );
+  });
+
   it('is forgotten when it is full again, and not before', () => {
     const buckets = createBuckets(true, GRACE_MS);
     for (let number = 0; number < 1000; number++) {
@@ -173,7 +189,7 @@ describe('a caller that was told to wait', () => {
     const call = emptied();
 
     assert.equal(call(0), 5);
-    assert.equal(call(GRACE_MS - 1), 5);
+    assert.equal(call(GRACE_MS), 5);
     assert.equal(call(5000), undefined);
   });
 
