@@ -225,6 +225,7 @@ module functionApp 'modules/functionApp.bicep' = {
     nodeVersion: nodeVersion
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
+    remediatorName: names.remediator
     remediator: identities.outputs.remediator
     storageAccountName: names.storageAccount
     storageEndpoints: storage.outputs.endpoints

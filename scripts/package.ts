@@ -20,7 +20,7 @@ rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 // A folder cannot be copied into itself, so the bundle goes entry by entry.
 cpSync(join(root, 'host.json'), join(target, 'host.json'));
-for (const entry of readdirSync(bundle).filter((name) => name !== 'package')) {
+for (const entry of readdirSync(bundle).filter((name) => !/^package(\.zip)?$/.test(name))) {
   cpSync(join(bundle, entry), join(target, 'dist', entry), { recursive: true });
 }
 writeFileSync(

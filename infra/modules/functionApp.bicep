@@ -29,7 +29,12 @@ param maximumInstanceCount int
 @description('Required. Memory of an instance, in MB.')
 param instanceMemoryMB 512 | 2048 | 4096
 
-@description('Required. The identity the app signs in as.')
+@description('Required. Name of the remediator identity.')
+@minLength(3)
+@maxLength(128)
+param remediatorName string
+
+@description('Required. The ids of that identity, which the app signs in as.')
 param remediator remediatorIdentity
 
 @description('Required. Name of the storage account.')
@@ -51,6 +56,10 @@ param settings settingTexts
 type settingTexts = {
   @description('Value of the setting.')
   *: string
+}
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: remediatorName
 }
 
 // On Flex Consumption the runtime is in functionAppConfig; FUNCTIONS_WORKER_RUNTIME and its like must not be set.
@@ -103,7 +112,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${remediator.resourceId}': {} }
+    userAssignedIdentities: { '${identity.id}': {} }
   }
   properties: {
     serverFarmId: plan.id
@@ -117,7 +126,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
           value: '${storageEndpoints.blob}${deploymentContainer}'
           authentication: {
             type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: remediator.resourceId
+            userAssignedIdentityResourceId: identity.id
           }
         }
       }

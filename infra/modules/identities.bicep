@@ -33,9 +33,8 @@ resource deadLetterWriter 'Microsoft.ManagedIdentity/userAssignedIdentities@2024
   tags: tags
 }
 
-@description('The remediator identity.')
+@description('Ids of the remediator identity.')
 output remediator remediatorIdentity = {
-  resourceId: remediator.id
   clientId: remediator.properties.clientId
   principalId: remediator.properties.principalId
 }

@@ -49,11 +49,8 @@ type deadLetterTarget = {
 }
 
 @export()
-@description('The identity the app signs in as.')
+@description('Ids of the identity the app signs in as.')
 type remediatorIdentity = {
-  @description('Id of the identity.')
-  resourceId: string
-
   @description('Client id, which the app asks for tokens with.')
   clientId: string
 
