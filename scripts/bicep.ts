@@ -26,7 +26,8 @@ export function findBicep(say: (text: string) => void): Bicep | undefined {
   const present = [...folders, join(azure, 'bin')]
     .map((folder) => asBicep(join(folder, `bicep${EXE}`)))
     .filter((bicep) => bicep !== undefined);
-  if (present.length === 0) say('There is no bicep on the PATH, nor one that "az bicep install" made.');
+  if (present.length === 0)
+    say('There is no bicep on the PATH that runs, nor one that "az bicep install" made.');
   return present.find(({ version }) => version === BICEP_VERSION) ?? fromNuGet(say) ?? present[0];
 }
 
@@ -77,6 +78,7 @@ function lastLine(text: string): string {
       .split('\n')
       .filter((line) => /error/i.test(line))
       .at(-1)
-      ?.trim() ?? 'dotnet restore failed'
+      ?.trim()
+      .replace(/\.$/, '') ?? 'dotnet restore failed'
   );
 }

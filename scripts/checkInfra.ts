@@ -42,9 +42,11 @@ function check(compiler: Bicep, write: boolean): number {
   const folder = write ? INFRA : mkdtempSync(join(tmpdir(), 'infra-'));
   try {
     if (!write) cpSync(INFRA, folder, { recursive: true });
-    const findings = [...lint(compiler, folder), ...generate(compiler, folder)];
-    if (!write && findings.length === 0) findings.push(...stale(compiler, folder));
-    for (const finding of findings) console.error(finding.replaceAll(folder, 'infra'));
+    // Each step speaks only when those before it have nothing to say: they would say the same once more.
+    let findings = lint(compiler, folder);
+    if (findings.length === 0) findings = generate(compiler, folder);
+    if (findings.length === 0 && !write) findings = stale(compiler, folder);
+    for (const finding of new Set(findings)) console.error(finding.replaceAll(folder, 'infra'));
     const count = files(folder, '**/*.{bicep,bicepparam}').length;
     console.log(
       `infra/: ${count} files, Bicep ${compiler.version}, ${findings.length === 0 ? 'all fine' : 'NOT fine'}.`,
@@ -97,7 +99,9 @@ function stale(compiler: Bicep, folder: string): string[] {
     (file) => content(join(INFRA, file)) !== content(join(folder, file)),
   );
   const other =
-    compiler.version === BICEP_VERSION ? '' : ` Or Bicep ${compiler.version} differs from ${BICEP_VERSION}.`;
+    compiler.version === BICEP_VERSION
+      ? ''
+      : ` (Or it is that Bicep ${compiler.version} differs from ${BICEP_VERSION}.)`;
   return differing.map((file) => `infra/${file} is stale or not formatted. Run: ${WRITE}${other}`);
 }
 
@@ -122,6 +126,6 @@ function run(compiler: Bicep, folder: string, args: string[]): string[] {
   const env = { ...process.env, SCOPES: '/providers/Microsoft.Management/managementGroups/contoso' };
   const { status, stdout, stderr } = spawnSync(compiler.path, args, { cwd: folder, env, encoding: 'utf8' });
   const said = `${stdout}${stderr}`.trim();
-  if (said !== '') return [said];
+  if (said !== '') return said.split('\n');
   return status === 0 ? [] : [`bicep ${args.join(' ')} failed with exit code ${status}.`];
 }
