@@ -22,8 +22,18 @@ param lockIdentities bool = true
 @description('Optional. Id of your one identity for all VMs; required with mode ownCentral.')
 param userAssignedIdentityResourceId string = ''
 
-@description('Parts of the id of that identity: subscription, group and name are the third, fifth and last.')
-var centralIdentity = split(userAssignedIdentityResourceId, '/')
+@description('An id like that of an identity, for the modes that have no one identity: Azure reads the scope of a module even when it leaves it out.')
+var noIdentity = '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/none/providers/none/none/none'
+
+@description('Parts of the id of the one identity: subscription, group and name are the third, fifth and last.')
+var centralIdentity = split(
+  mode != 'ownCentral'
+    ? noIdentity
+    : empty(userAssignedIdentityResourceId)
+        ? fail('Mode ownCentral needs userAssignedIdentityResourceId, the id of your one identity for all VMs.')
+        : userAssignedIdentityResourceId,
+  '/'
+)
 
 @description('What the remediator may do.')
 resource role 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {

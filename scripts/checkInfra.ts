@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { BICEP_VERSION, type Bicep, findBicep } from './bicep.ts';
 
 const INFRA = join(import.meta.dirname, '..', 'infra');
+const MADE = '{azuredeploy*,samples/*.snapshot}.json';
 const WRITE = 'npm run check:infra -- --write';
 
 /** The templates people deploy, and what each is compiled into. */
@@ -64,8 +65,9 @@ function lint(compiler: Bicep, folder: string): string[] {
   );
 }
 
-/** Formats, compiles and evaluates everything in place; returns what the compiler had to say. */
+/** Formats, compiles and evaluates everything in place, from nothing; returns what the compiler had to say. */
 function generate(compiler: Bicep, folder: string): string[] {
+  for (const file of files(folder, MADE)) rmSync(join(folder, file));
   const findings = ['bicep', 'bicepparam'].flatMap((ext) =>
     run(compiler, folder, ['format', '--pattern', `**/*.${ext}`]),
   );
@@ -95,9 +97,8 @@ function settle(file: string): string[] {
 
 /** Files that the compiler makes differently from what is committed. */
 function stale(compiler: Bicep, folder: string): string[] {
-  const differing = files(folder, '**/*.{bicep,bicepparam,json}').filter(
-    (file) => content(join(INFRA, file)) !== content(join(folder, file)),
-  );
+  const all = new Set([...files(folder, '**/*'), ...files(INFRA, MADE)]);
+  const differing = [...all].filter((file) => content(join(INFRA, file)) !== content(join(folder, file)));
   const other =
     compiler.version === BICEP_VERSION
       ? ''
