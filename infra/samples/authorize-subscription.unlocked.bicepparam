@@ -1,0 +1,4 @@
+using '../authorize-subscription.bicep'
+
+param remediatorPrincipalId = '00000000-0000-4000-8000-00000000000a'
+param lockIdentities = false
