@@ -34,13 +34,14 @@ async function run(asked: Flags): Promise<void> {
   const root = resolve(asked.app ?? join(import.meta.dirname, '..'));
   const mainFile = mainFileOf(root, asked.built);
   const fromFile = readLocalSettings(root);
-  if (asked.embedded === undefined) say(realAzureNotice({ ...fromFile, ...process.env }));
-  else azure = await startEmbeddedAzure(asked.embedded.fleet, asked.embedded.speed);
+  if (asked.embedded) azure = await startEmbeddedAzure(asked.embedded.fleet, asked.embedded.speed);
+  const settings = settingsFor(fromFile, azure);
+  if (azure === undefined) say(realAzureNotice({ ...process.env, ...settings }));
 
   host = await startLocalHost({
     root,
     mainFile,
-    settings: settingsFor(fromFile, azure),
+    settings,
     workers: asked.workers,
     port: asked.port,
     leaseSeconds: asked.lease,

@@ -42,6 +42,8 @@ export interface WorkerProcess {
   /** Rejects with what failed the function, or with WorkerLost. */
   invoke(invocation: HostInvocation): Promise<void>;
   running(): readonly InvocationStarted[];
+  /** True once it is to be replaced: it takes nothing new. */
+  leaving(): boolean;
   /** Ends it: no new messages, `graceMs` for what runs. Killed when it does not obey. */
   drain(graceMs: number): Promise<void>;
 }
@@ -170,6 +172,7 @@ export function startWorkerProcess(number: number, options: WorkerOptions): Work
       tell({ kind: 'invoke', request, ...invocation });
       return done.promise;
     },
+    leaving: () => recycled,
     running: () => [...running.values()].map(({ started }) => started),
     drain: async (graceMs) => {
       tell({ kind: 'drain', graceMs });

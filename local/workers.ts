@@ -5,6 +5,7 @@ import {
   type FoundFunctions,
   startWorkerProcess,
   type WorkerEnd,
+  WorkerLost,
   type WorkerOptions,
   type WorkerProcess,
 } from './workerProcess.ts';
@@ -73,7 +74,9 @@ export async function startWorkers(count: number, options: WorkerOptions): Promi
       }
     }
     say(`${what} Another is started.`);
-    start(number).catch(() => undefined);
+    start(number).catch((error: Error) => {
+      if (!(error instanceof WorkerLost)) say(`The app cannot be loaded any more: ${error.message}`);
+    });
   }
 
   function say(message: string): void {
@@ -84,7 +87,8 @@ export async function startWorkers(count: number, options: WorkerOptions): Promi
     const givenUp = gaveUp.promise.then((error) => Promise.reject(error));
     givenUp.catch(() => undefined);
     for (;;) {
-      const worker = [...readyOnes][turn++ % (readyOnes.size || 1)];
+      const fit = [...readyOnes].filter((each) => !each.leaving());
+      const worker = fit[turn++ % (fit.length || 1)];
       if (worker !== undefined) return worker;
       await Promise.race([delay(50), givenUp]);
     }

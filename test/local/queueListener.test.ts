@@ -78,6 +78,17 @@ describe('a queue listener', { concurrency: true }, () => {
     assert.equal(poisoned?.expiresOn.getUTCFullYear(), 9999);
   });
 
+  test('the last failure moves the message at once, not when it would be shown again', async () => {
+    const queue = await aQueue({ maxDequeueCount: 1, visibilityTimeout: 600_000 });
+    await queue.send('once only');
+
+    const listener = queue.listen(async () => false);
+    await until('the message is poison', async () => (await queue.left()) === 0);
+    await listener.stop();
+
+    assert.deepEqual(await queue.poison.contents(), ['once only']);
+  });
+
   test('a message received too often before, or in another encoding, goes to the poison queue without a run', async () => {
     const queue = await aQueue();
     await queue.send('worn out');

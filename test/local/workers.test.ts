@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { hostFixture, hostFixtureFor, isAlive, until } from './localHost.ts';
 
@@ -47,6 +50,21 @@ describe('worker processes', { concurrency: 2 }, () => {
     );
     assert.deepEqual(began.sort(), orders.map(({ name }) => name).sort());
     assert.deepEqual([...new Set(of('ended', 'work').map(({ worker }) => worker))].sort(), [1, 2]);
+  });
+
+  test('what runs when the time to stop is over is let go, and runs again in the next host', async (t) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'local-host-'));
+    t.after(() => rmSync(dataDir, { recursive: true }));
+    const first = await hostFixtureFor(t, { leaseSeconds: 600, dataDir });
+    await first.queue('work').send({ name: 'cut off', do: 'sleep', ms: 60_000 });
+    await until('it runs', () => first.of('started', 'work').length === 1);
+
+    await first.host.stop(0.2);
+    const second = await hostFixtureFor(t, { leaseSeconds: 600, dataDir });
+    await until('it runs again', () => second.of('started', 'work').length === 1);
+
+    assert.equal(first.of('ended', 'work')[0]?.outcome, 'Failed');
+    assert.match(second.of('started', 'work')[0]?.reason ?? '', /attempt 2/);
   });
 
   test('a worker that ends with exit code 0 is not replaced, and the host gives up when none is left', async (t) => {
