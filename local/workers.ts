@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { InvocationStarted } from './events.ts';
+import { hostSays, type InvocationStarted, now } from './events.ts';
 import type { HostInvocation } from './protocol.ts';
 import {
   type FoundFunctions,
@@ -75,12 +75,12 @@ export async function startWorkers(count: number, options: WorkerOptions): Promi
     }
     say(`${what} Another is started.`);
     start(number).catch((error: Error) => {
-      if (!(error instanceof WorkerLost)) say(`The app cannot be loaded any more: ${error.message}`);
+      if (!(error instanceof WorkerLost)) say(error.message);
     });
   }
 
   function say(message: string): void {
-    options.emit({ kind: 'log', time: now(), source: 'host', level: 'error', message });
+    options.emit(hostSays('error', message, {}));
   }
 
   async function pick(): Promise<WorkerProcess> {
@@ -118,8 +118,4 @@ export async function startWorkers(count: number, options: WorkerOptions): Promi
     running: () => [...alive.values()].flatMap((worker) => worker.running()),
     stop,
   };
-}
-
-function now(): string {
-  return new Date().toISOString();
 }

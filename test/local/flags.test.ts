@@ -23,7 +23,7 @@ const wrong: [args: string[], line: RegExp][] = [
 ];
 for (const [args, line] of wrong) {
   test(`"${args.join(' ')}" is refused in one line`, () => {
-    assert.throws(() => readFlags(args), line);
+    assert.throws(() => readFlags(args), { message: line });
   });
 }
 
