@@ -1,4 +1,5 @@
 import type { EmbeddedAzure } from './embeddedAzure.ts';
+import { now } from './events.ts';
 import type { Flags } from './flags.ts';
 import type { LocalHost } from './host.ts';
 
@@ -19,7 +20,7 @@ export function banner(
   if (json) {
     return JSON.stringify({
       kind: 'ready',
-      time: new Date().toISOString(),
+      time: now(),
       functions: host.functions.map(({ name }) => name),
       workerPids: host.workerPids(),
       connectionString: host.connectionString,

@@ -67,7 +67,8 @@ export async function subscribe(
   const response = await fetch(`${controlEndpoint}/eventSubscriptions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name, endpoint, filter }),
+    // Names of event subscriptions have no underscore.
+    body: JSON.stringify({ name: name.replaceAll('_', '-'), endpoint, filter }),
   });
   if (response.ok) return `VM writes are delivered to ${name}.`;
   const why =

@@ -40,3 +40,17 @@ export interface LogLine {
   readonly functionName?: string;
   readonly invocationId?: string;
 }
+
+/** Something the host says: about a function or a worker, where `about` names one. */
+export function hostSays<About extends Pick<LogLine, 'functionName' | 'worker'>>(
+  level: LogLevel,
+  message: string,
+  about: About,
+): LogLine & About & { readonly time: string } {
+  return { kind: 'log', time: now(), source: 'host', level, message, ...about };
+}
+
+/** The time of an event. */
+export function now(): string {
+  return new Date().toISOString();
+}

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startAzurite } from './azurite.ts';
-import type { HostEvent } from './events.ts';
+import { type HostEvent, hostSays } from './events.ts';
 import { readHostJson } from './hostJson.ts';
 import type { ReadyFunction } from './protocol.ts';
 import { countMessages, type QueueCount } from './queueCounts.ts';
@@ -134,7 +134,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
   }
 
   function log(level: 'information' | 'error', message: string): void {
-    onEvent({ kind: 'log', time: new Date().toISOString(), source: 'host', level, message });
+    onEvent(hostSays(level, message, {}));
   }
 }
 

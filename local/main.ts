@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { whenOrphaned } from '../emulator/whenOrphaned.ts';
 import { banner, realAzureNotice } from './banner.ts';
 import { type EmbeddedAzure, startEmbeddedAzure, subscribe } from './embeddedAzure.ts';
+import { hostSays } from './events.ts';
 import { type Flags, HELP, readFlags } from './flags.ts';
 import { type LocalHost, startLocalHost } from './host.ts';
 import { readLocalSettings } from './localSettings.ts';
@@ -26,7 +27,8 @@ try {
   if (flags.help) process.stdout.write(HELP);
   else await run(flags);
 } catch (error) {
-  process.stderr.write(`local: ${(error as Error).message}\n`);
+  // What breaks because everything is being stopped is no news.
+  if (!stopping) process.stderr.write(`local: ${describe(error as NodeJS.ErrnoException)}\n`);
   await stop(EXIT.cannotStart);
 }
 
@@ -34,13 +36,14 @@ async function run(asked: Flags): Promise<void> {
   const root = resolve(asked.app ?? join(import.meta.dirname, '..'));
   const mainFile = mainFileOf(root, asked.built);
   const fromFile = readLocalSettings(root);
-  if (asked.embedded === undefined) say(realAzureNotice({ ...fromFile, ...process.env }));
-  else azure = await startEmbeddedAzure(asked.embedded.fleet, asked.embedded.speed);
+  if (asked.embedded) azure = await startEmbeddedAzure(asked.embedded.fleet, asked.embedded.speed);
+  const settings = settingsFor(fromFile, azure);
+  if (azure === undefined) say(realAzureNotice({ ...process.env, ...settings }));
 
   host = await startLocalHost({
     root,
     mainFile,
-    settings: settingsFor(fromFile, azure),
+    settings,
     workers: asked.workers,
     port: asked.port,
     leaseSeconds: asked.lease,
@@ -64,6 +67,11 @@ async function run(asked: Flags): Promise<void> {
   const poisoned = Object.entries(await host.counts()).filter(([name]) => name.endsWith('-poison'));
   const left = poisoned.reduce((sum, [, count]) => sum + count.visible, 0);
   await stop(failures + left + host.inError.length > 0 ? EXIT.failed : EXIT.done);
+}
+
+function describe({ code, message }: NodeJS.ErrnoException): string {
+  if (code !== 'EADDRINUSE') return message;
+  return 'the port is taken. Choose another with --port, or leave it out.';
 }
 
 function mainFileOf(root: string, built: boolean): string {
@@ -107,8 +115,7 @@ async function subscribeAll(
 
 function stopOrLeave(): void {
   if (stopping || host === undefined) process.exit(EXIT.left);
-  const running = 'Stopping: no new work, up to 10 s for what runs. Ctrl-C again leaves at once.';
-  say(running);
+  say('Stopping: no new work, up to 10 s for what runs. Ctrl-C again leaves at once.');
   void stop(EXIT.done);
 }
 
@@ -122,12 +129,6 @@ async function stop(code: number): Promise<void> {
 
 // Words for people: machines get them as a log line.
 function say(text: string): void {
-  const event = {
-    kind: 'log',
-    time: new Date().toISOString(),
-    source: 'host',
-    level: 'information',
-    message: text,
-  } as const;
-  process.stdout.write(flags?.json ? `${JSON.stringify(event)}\n` : `${text}\n`);
+  const line = flags?.json ? JSON.stringify(hostSays('information', text, {})) : text;
+  process.stdout.write(`${line}\n`);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { now } from './events.ts';
 import type { LoadedApp } from './functionsCore.ts';
 import { type InvocationLog, invoke, toError } from './invoke.ts';
 import type { PlannedFunction } from './plan.ts';
@@ -28,7 +29,6 @@ export interface RunnerOptions {
 export function createRunner({ app, encoding, emit, written }: RunnerOptions): Runner {
   const running = new Map<Promise<unknown>, (error: Error) => void>();
   let failure: Error | undefined;
-  const time = () => new Date().toISOString();
 
   async function runOne(
     planned: PlannedFunction,
@@ -42,10 +42,10 @@ export function createRunner({ app, encoding, emit, written }: RunnerOptions): R
       // The host drops what an app logs after its invocation.
       if (category === 'user' && ended) return;
       const source = category === 'user' ? 'user' : 'host';
-      emit({ kind: 'log', time: time(), ...invocation, source, level, message });
+      emit({ kind: 'log', time: now(), ...invocation, source, level, message });
     };
     let error: Error | undefined;
-    emit({ kind: 'started', time: time(), ...invocation, reason });
+    emit({ kind: 'started', time: now(), ...invocation, reason });
     try {
       const data = { invocationId: invocation.invocationId, input, triggerMetadata };
       const values = await Promise.race([invoke(app, planned.loaded, data, log), failed]);
@@ -57,7 +57,7 @@ export function createRunner({ app, encoding, emit, written }: RunnerOptions): R
     const durationMs = Math.round(performance.now() - from);
     const outcome = error === undefined ? 'Succeeded' : 'Failed';
     const why = error && { error: error.stack ?? error.message };
-    emit({ kind: 'ended', time: time(), ...invocation, outcome, durationMs, ...why });
+    emit({ kind: 'ended', time: now(), ...invocation, outcome, durationMs, ...why });
     return error;
   }
 

@@ -2,13 +2,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { QueueClient, QueueServiceClient } from '@azure/storage-queue';
 import { loadApp } from './functionsCore.ts';
-import { runAppHooks } from './invoke.ts';
+import { runAppHooks, toError } from './invoke.ts';
 import { type PlannedFunction, planFunctions } from './plan.ts';
 import { poisonQueueOf } from './poison.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './protocol.ts';
+import type { ToWorker, WorkerStart } from './protocol.ts';
 import { type QueueListener, startQueueListener } from './queueListener.ts';
 import { createRunner } from './runner.ts';
 import { queueMetadata } from './triggerData.ts';
+import { exit, say, send } from './workerChannel.ts';
 
 const LAST_WORDS_MS = 2000;
 
@@ -21,13 +22,10 @@ process.once('disconnect', () => process.exit(1));
 // The host decides when to stop, not the terminal.
 process.on('SIGINT', () => undefined);
 
-const app = await loadApp(mainFile, (level, _category, message) => log(level, message)).catch(
+const app = await loadApp(mainFile, (level, _category, message) => void say(level, message)).catch(
   async (error) => {
-    await send({
-      kind: 'loadFailed',
-      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-    process.exit(1);
+    await send({ kind: 'loadFailed', message: toError(error).stack ?? String(error) });
+    return exit(1);
   },
 );
 const { ready, inError } = planFunctions(app.functions, process.env);
@@ -40,7 +38,7 @@ const runner = createRunner({
   },
 });
 process.on('uncaughtException', (error) => {
-  log('error', `The worker process crashed: ${error.stack ?? error.message}`);
+  void say('error', `The worker process crashed: ${error.stack ?? error.message}`);
   void leave(1, `The worker process crashed: ${error.message}`);
 });
 process.on('message', (message: ToWorker) => void obey(message));
@@ -79,7 +77,7 @@ function listen(planned: PlannedFunction): void {
       const reason = `message in queue '${queueName}'${attempt}`;
       return (await runner.run(planned, { reason, input: { string: text }, triggerMetadata })) === undefined;
     },
-    log: (level, message) => log(level, message, planned.loaded.name),
+    log: (level, message) => void say(level, message, planned.loaded.name),
   });
   listeners.push({ queueName, listener });
 }
@@ -115,30 +113,4 @@ async function leave(code: number, reason: string): Promise<void> {
   const done = Promise.all([runner.idle(), ...listeners.map(({ listener }) => listener.stop())]);
   await Promise.race([done, delay(LAST_WORDS_MS)]);
   await exit(code);
-}
-
-async function exit(code: number): Promise<never> {
-  await send({
-    kind: 'event',
-    event: { kind: 'log', time: now(), source: 'host', level: 'debug', message: 'Stopping' },
-  });
-  process.exit(code);
-}
-
-function log(
-  level: 'warning' | 'error' | Parameters<NonNullable<Parameters<typeof loadApp>[1]>>[0],
-  message: string,
-  functionName?: string,
-): void {
-  const about = functionName === undefined ? {} : { functionName };
-  void send({ kind: 'event', event: { kind: 'log', time: now(), source: 'host', level, message, ...about } });
-}
-
-function now(): string {
-  return new Date().toISOString();
-}
-
-// Resolves when the message is on its way; a host that is gone is no error here.
-function send(message: FromWorker): Promise<void> {
-  return new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()) ?? resolve());
 }

@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { HostEvent, InvocationEnded, InvocationStarted, LogLine } from './events.ts';
+import {
+  type HostEvent,
+  hostSays,
+  type InvocationEnded,
+  type InvocationStarted,
+  type LogLine,
+  now,
+} from './events.ts';
 import type { FromWorker, HostInvocation, ToWorker, WorkerEvent, WorkerStart } from './protocol.ts';
 
 const LAST_WORDS_MS = 3000;
@@ -42,6 +49,8 @@ export interface WorkerProcess {
   /** Rejects with what failed the function, or with WorkerLost. */
   invoke(invocation: HostInvocation): Promise<void>;
   running(): readonly InvocationStarted[];
+  /** True once it is to be replaced: it takes nothing new. */
+  leaving(): boolean;
   /** Ends it: no new messages, `graceMs` for what runs. Killed when it does not obey. */
   drain(graceMs: number): Promise<void>;
 }
@@ -74,7 +83,7 @@ export function startWorkerProcess(number: number, options: WorkerOptions): Work
       case 'ready':
         return ready.resolve(message);
       case 'loadFailed':
-        return ready.reject(new Error(message.message));
+        return ready.reject(new Error(`The app cannot be loaded. ${message.message}`));
       case 'invoked': {
         const { error } = message;
         const request = requests.get(message.request);
@@ -110,7 +119,7 @@ export function startWorkerProcess(number: number, options: WorkerOptions): Work
     recycled = true;
     const limit = `${start.hostJson.functionTimeoutMs / 1000} s`;
     const message = `Timeout value of ${limit} exceeded by function '${functionName}' (Id: '${invocationId}').`;
-    say('error', `${message} Its worker process is restarted.`, functionName);
+    emit(hostSays('error', `${message} Its worker process is restarted.`, { worker: number, functionName }));
     tell({ kind: 'fail', reason: message });
     setTimeout(() => child.kill('SIGKILL'), LAST_WORDS_MS).unref();
   }
@@ -127,11 +136,6 @@ export function startWorkerProcess(number: number, options: WorkerOptions): Work
         message: line,
       }),
     );
-  }
-
-  function say(level: LogLine['level'], message: string, functionName?: string): void {
-    const about = functionName === undefined ? {} : { functionName };
-    emit({ kind: 'log', time: now(), worker: number, source: 'host', level, message, ...about });
   }
 
   async function untilEnded(): Promise<WorkerEnd> {
@@ -170,6 +174,7 @@ export function startWorkerProcess(number: number, options: WorkerOptions): Work
       tell({ kind: 'invoke', request, ...invocation });
       return done.promise;
     },
+    leaving: () => recycled,
     running: () => [...running.values()].map(({ started }) => started),
     drain: async (graceMs) => {
       tell({ kind: 'drain', graceMs });
@@ -184,8 +189,4 @@ export function startWorkerProcess(number: number, options: WorkerOptions): Work
 function levelOf(line: string): LogLine['level'] {
   if (/error|fail|severe/i.test(line)) return 'error';
   return /warn/i.test(line) ? 'warning' : 'information';
-}
-
-function now(): string {
-  return new Date().toISOString();
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { InvocationStarted } from './events.ts';
+import { hostSays, type InvocationStarted, now } from './events.ts';
 import type { HostInvocation } from './protocol.ts';
 import {
   type FoundFunctions,
   startWorkerProcess,
   type WorkerEnd,
+  WorkerLost,
   type WorkerOptions,
   type WorkerProcess,
 } from './workerProcess.ts';
@@ -73,18 +74,21 @@ export async function startWorkers(count: number, options: WorkerOptions): Promi
       }
     }
     say(`${what} Another is started.`);
-    start(number).catch(() => undefined);
+    start(number).catch((error: Error) => {
+      if (!(error instanceof WorkerLost)) say(error.message);
+    });
   }
 
   function say(message: string): void {
-    options.emit({ kind: 'log', time: now(), source: 'host', level: 'error', message });
+    options.emit(hostSays('error', message, {}));
   }
 
   async function pick(): Promise<WorkerProcess> {
     const givenUp = gaveUp.promise.then((error) => Promise.reject(error));
     givenUp.catch(() => undefined);
     for (;;) {
-      const worker = [...readyOnes][turn++ % (readyOnes.size || 1)];
+      const fit = [...readyOnes].filter((each) => !each.leaving());
+      const worker = fit[turn++ % (fit.length || 1)];
       if (worker !== undefined) return worker;
       await Promise.race([delay(50), givenUp]);
     }
@@ -114,8 +118,4 @@ export async function startWorkers(count: number, options: WorkerOptions): Promi
     running: () => [...alive.values()].flatMap((worker) => worker.running()),
     stop,
   };
-}
-
-function now(): string {
-  return new Date().toISOString();
 }

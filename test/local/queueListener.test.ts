@@ -4,15 +4,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { type Azurite, startAzurite } from '../../local/azurite.ts';
 import { poisonQueueOf } from '../../local/poison.ts';
-import { type QueueListenerOptions, startQueueListener } from '../../local/queueListener.ts';
+import {
+  type QueueListener,
+  type QueueListenerOptions,
+  startQueueListener,
+} from '../../local/queueListener.ts';
 import { testQueue, until } from './localHost.ts';
 
 let azurite: Azurite;
 before(async () => {
   azurite = await startAzurite();
 });
-after(() => azurite.stop());
+after(async () => {
+  await Promise.all(listeners.map((listener) => listener.stop()));
+  await azurite.stop();
+});
 
+const listeners: QueueListener[] = [];
 let made = 0;
 
 /** A new queue with listeners on it, and all they said. Its options are small and fast. */
@@ -26,8 +34,8 @@ async function aQueue(options: Partial<QueueListenerOptions['options']> = {}) {
     ...queue,
     logs,
     poison: testQueue(azurite.connectionString, `${name}-poison`),
-    listen: (run: QueueListenerOptions['run'], leaseMs = 2000) =>
-      startQueueListener({
+    listen: (run: QueueListenerOptions['run'], leaseMs = 2000) => {
+      const listener = startQueueListener({
         queue: queue.client,
         poison: poisonQueueOf(service, name),
         options: {
@@ -42,7 +50,10 @@ async function aQueue(options: Partial<QueueListenerOptions['options']> = {}) {
         leaseMs,
         run,
         log: (level, message) => logs.push(`${level}: ${message}`),
-      }),
+      });
+      listeners.push(listener);
+      return listener;
+    },
     left: async () => (await queue.client.getProperties()).approximateMessagesCount ?? 0,
   };
 }
@@ -76,6 +87,17 @@ describe('a queue listener', { concurrency: true }, () => {
     ]);
     const [poisoned] = (await queue.poison.client.peekMessages()).peekedMessageItems;
     assert.equal(poisoned?.expiresOn.getUTCFullYear(), 9999);
+  });
+
+  test('the last failure moves the message at once, not when it would be shown again', async () => {
+    const queue = await aQueue({ maxDequeueCount: 1, visibilityTimeout: 600_000 });
+    await queue.send('once only');
+
+    const listener = queue.listen(async () => false);
+    await until('the message is poison', async () => (await queue.left()) === 0);
+    await listener.stop();
+
+    assert.deepEqual(await queue.poison.contents(), ['once only']);
   });
 
   test('a message received too often before, or in another encoding, goes to the poison queue without a run', async () => {
