@@ -4,18 +4,16 @@ import { type Hierarchy, hierarchy } from '../state/managementGroups.ts';
 import { type Store, subscriptionOf } from '../state/store.ts';
 import { errors } from './errors.ts';
 import { host, type Principal, remediator, TENANT_ID } from './principals.ts';
-import { allows, builtInRoles, type Role } from './roles.ts';
+import { ASSIGNMENT, holds, live, principalOf, rolesOf, scopeOf } from './roleAssignments.ts';
+import { allows, type Role } from './roles.ts';
 
-const ASSIGNMENT = 'microsoft.authorization/roleassignments';
-const DEFINITION = 'microsoft.authorization/roledefinitions';
 const DENY = 'microsoft.authorization/denyassignments';
 const EVERYONE = '00000000-0000-0000-0000-000000000000';
 const OWNER: Role = { actions: ['*'], notActions: [] };
-const MANAGEMENT_GROUP_SCOPE = '/providers/microsoft.management/managementgroups/';
 
 interface Grant {
   readonly scope: string;
-  readonly role: Role;
+  readonly roles: readonly Role[];
 }
 
 /** Who may do what where: role assignments less deny assignments, as in the state. */
@@ -23,10 +21,12 @@ export interface Access {
   /** Throws ArmError 403 unless the caller may do this there. */
   require(principal: Principal, action: string, id: string): void;
   allowed(principal: Principal, action: string, id: string): boolean;
-  /** The roles that apply at a place, one for each assignment, not merged (wire-behaviour, section 8). */
+  /** The permissions that apply at a place, those of each assignment, not merged (wire-behaviour, section 8). */
   rolesAt(principal: Principal, id: string): Role[];
   /** Lower-case ids of the subscriptions in which the caller may read something. */
   readableSubscriptions(principal: Principal): Set<string>;
+  /** Which ids in a subscription (empty: above all of them) the caller may do this to; made once for a whole list. */
+  filter(principal: Principal, action: string, subscriptionId: string): (id: string) => boolean;
   readonly hierarchy: Hierarchy;
 }
 
@@ -37,53 +37,45 @@ export interface Access {
 export function access(store: Store): Access {
   const tree = hierarchy(store, TENANT_ID);
   const grants = new Map<string, Grant[]>();
-  for (const { resource } of store.list(ASSIGNMENT)) {
-    const { principalId = '', roleDefinitionId = '' } = (resource.properties ?? {}) as Record<string, string>;
-    const role = roleOf(store, roleDefinitionId);
-    const grant = { scope: scopeOf(resource), role };
-    grants.set(principalId.toLowerCase(), [...(grants.get(principalId.toLowerCase()) ?? []), grant]);
+  for (const resource of live(store, ASSIGNMENT)) {
+    const grant = { scope: scopeOf(resource), roles: rolesOf(store, resource) ?? [] };
+    const principalId = principalOf(resource);
+    grants.set(principalId, [...(grants.get(principalId) ?? []), grant]);
   }
-  const denials = [...store.list(DENY)].map(({ resource }) => resource);
-
-  const applies = (scope: string, id: string): boolean => {
-    if (!scope.startsWith(MANAGEMENT_GROUP_SCOPE)) return isAtOrAbove(scope === '' ? '/' : scope, id);
-    const subscriptionId = subscriptionOf(id);
-    const group = scope.slice(MANAGEMENT_GROUP_SCOPE.length);
-    return subscriptionId !== '' && tree.above(subscriptionId).includes(group);
-  };
+  const denials = live(store, DENY);
+  const filters = new Map<string, (id: string) => boolean>();
 
   const grantsOf = ({ objectId }: Principal): readonly Grant[] => {
     const own = grants.get(objectId.toLowerCase());
     if (own) return own;
     const bornOwner = objectId === remediator.objectId || objectId === host.objectId;
-    return bornOwner ? [{ scope: '/', role: OWNER }] : [];
+    return bornOwner ? [{ scope: '/', roles: [OWNER] }] : [];
   };
 
   const rolesAt = (principal: Principal, id: string): Role[] =>
     grantsOf(principal)
-      .filter((grant) => applies(grant.scope, id))
-      .map((grant) => grant.role);
+      .filter((grant) => holds(tree, grant.scope, id))
+      .flatMap((grant) => grant.roles);
+
+  const granted = (principal: Principal, action: string, id: string): boolean =>
+    rolesAt(principal, id).some((role) => allows(role, action));
 
   const denial = (principal: Principal, action: string, id: string): ArmResource | undefined =>
     denials.find((resource) => {
-      const { permissions, principals, excludePrincipals } = (resource.properties ?? {}) as DenyProperties;
-      const among = (list: { id?: string }[] | undefined) =>
-        list?.some(
-          ({ id: one }) => one === EVERYONE || one?.toLowerCase() === principal.objectId.toLowerCase(),
-        );
+      const properties = (resource.properties ?? {}) as DenyProperties;
+      const { permissions, principals, excludePrincipals, doNotApplyToChildScopes } = properties;
+      const scope = scopeOf(resource);
+      const reached = doNotApplyToChildScopes ? scope === id.toLowerCase() : holds(tree, scope, id);
       return (
-        applies(scopeOf(resource), id) &&
-        among(principals) &&
-        !among(excludePrincipals) &&
-        permissions?.some((role) =>
-          allows({ actions: role.actions ?? [], notActions: role.notActions ?? [] }, action),
-        )
+        reached &&
+        isAmong(principals, principal) &&
+        !isAmong(excludePrincipals, principal) &&
+        permissions?.some(({ actions = [], notActions = [] }) => allows({ actions, notActions }, action))
       );
     });
 
   const allowed = (principal: Principal, action: string, id: string): boolean =>
-    rolesAt(principal, id).some((role) => allows(role, action)) &&
-    (denials.length === 0 || denial(principal, action, id) === undefined);
+    granted(principal, action, id) && denial(principal, action, id) === undefined;
 
   return {
     hierarchy: tree,
@@ -91,55 +83,58 @@ export function access(store: Store): Access {
     allowed,
     require(principal, action, id) {
       const { clientId, objectId } = principal;
-      if (!rolesAt(principal, id).some((role) => allows(role, action))) {
-        throw errors.authorizationFailed(clientId, objectId, action, id);
-      }
-      const denied = denials.length > 0 ? denial(principal, action, id) : undefined;
+      if (!granted(principal, action, id)) throw errors.authorizationFailed(clientId, objectId, action, id);
+      const denied = denial(principal, action, id);
       if (!denied) return;
       const name = String(denied.properties?.denyAssignmentName ?? denied.name);
-      throw errors.denyAssignment(clientId, objectId, action, id, name, denied.id);
+      throw errors.denyAssignment(clientId, objectId, action, id, {
+        name,
+        id: denied.name,
+        scope: scopeOf(denied),
+      });
     },
     readableSubscriptions(principal) {
-      const own = grantsOf(principal).filter(({ role }) =>
-        role.actions.some((action) => /(^\*$|read$|\*$)/i.test(action)),
-      );
+      const own = grantsOf(principal).filter(({ roles }) => roles.some(mayReadSomething));
       const readable = new Set<string>();
       for (const { resource } of store.list('microsoft.resources/subscriptions')) {
         const id = resource.id.toLowerCase();
-        if (own.some(({ scope }) => applies(scope, id) || isAtOrAbove(id, scope)))
+        if (own.some(({ scope }) => holds(tree, scope, id) || isAtOrAbove(id, scope)))
           readable.add(subscriptionOf(id));
       }
       return readable;
     },
+    filter(principal, action, subscriptionId) {
+      const key = `${principal.objectId} ${action} ${subscriptionId}`;
+      const known = filters.get(key) ?? makeFilter(principal, action, subscriptionId);
+      filters.set(key, known);
+      return known;
+    },
   };
+
+  // A million VMs are asked about in one query: only where grants or denials lie below the subscription, each is.
+  function makeFilter(principal: Principal, action: string, subscriptionId: string): (id: string) => boolean {
+    const each = (id: string) => allowed(principal, action, id);
+    if (subscriptionId === '') return each;
+    const place = `/subscriptions/${subscriptionId}`;
+    const below = (scope: string) => isAtOrAbove(place, scope);
+    if (denials.some((resource) => below(scopeOf(resource)) || holds(tree, scopeOf(resource), place)))
+      return each;
+    if (granted(principal, action, place)) return () => true;
+    return grantsOf(principal).some(({ scope }) => below(scope)) ? each : () => false;
+  }
 }
 
 interface DenyProperties {
-  permissions?: { actions?: string[]; notActions?: string[] }[];
+  permissions?: Partial<Role>[];
   principals?: { id?: string }[];
   excludePrincipals?: { id?: string }[];
+  doNotApplyToChildScopes?: boolean;
 }
 
-function roleOf(store: Store, roleDefinitionId: string): Role {
-  const guid = roleDefinitionId.toLowerCase().split('/').at(-1) ?? '';
-  const builtIn = builtInRoles[guid];
-  if (builtIn) return builtIn;
-  for (const { resource } of store.list(DEFINITION)) {
-    if (resource.name.toLowerCase() !== guid) continue;
-    const permissions = (resource.properties?.permissions ?? []) as {
-      actions?: string[];
-      notActions?: string[];
-    }[];
-    return {
-      actions: permissions.flatMap((permission) => permission.actions ?? []),
-      notActions: permissions.flatMap((permission) => permission.notActions ?? []),
-    };
-  }
-  return { actions: [], notActions: [] };
+function isAmong(list: { id?: string }[] | undefined, { objectId }: Principal): boolean {
+  return list?.some(({ id }) => id === EVERYONE || id?.toLowerCase() === objectId.toLowerCase()) ?? false;
 }
 
-function scopeOf(extension: ArmResource): string {
-  const id = extension.id.toLowerCase();
-  const at = id.lastIndexOf('/providers/microsoft.authorization/');
-  return at <= 0 ? '/' : id.slice(0, at);
+function mayReadSomething({ actions }: Role): boolean {
+  return actions.some((action) => /(read|\*)$/i.test(action));
 }

@@ -1,6 +1,6 @@
 import type { ArmPath } from '../state/armPath.ts';
 import type { Clock } from '../state/clock.ts';
-import type { Entry, Store } from '../state/store.ts';
+import type { Entry, Operation, Store } from '../state/store.ts';
 import type { Access } from './access.ts';
 import { errors } from './errors.ts';
 import type { Operations } from './operations.ts';
@@ -38,6 +38,8 @@ export interface World {
   access(): Access;
   /** How long a new identity cannot be assigned, in ms of the emulator's time. */
   readonly identityVisibleAfterMs: number;
+  /** With what the operation of this write will fail; undefined when it will not. Asked once for each. */
+  operationError(request: ArmRequest): Operation['error'];
   /** Told of every write that Azure would raise an event for. */
   onWrite(entry: Entry, request: ArmRequest): void;
 }

@@ -1,4 +1,4 @@
-/** What a role allows: an action that matches `actions` and none of `notActions`. */
+/** A permission of a role: it allows an action that matches `actions` and none of `notActions`. A role may have several. */
 export interface Role {
   readonly actions: readonly string[];
   readonly notActions: readonly string[];
@@ -24,6 +24,16 @@ export const builtInRoles: Readonly<Record<string, Role>> = {
   // User Access Administrator
   '18d7d88d-d35e-4fb5-a5c3-7773c20a72d9': {
     actions: ['*/read', 'Microsoft.Authorization/*'],
+    notActions: [],
+  },
+  // Role Based Access Control Administrator: no locks
+  'f58310d9-a9f6-439a-9e8d-f62e7b41a168': {
+    actions: [
+      'Microsoft.Authorization/roleAssignments/write',
+      'Microsoft.Authorization/roleAssignments/delete',
+      '*/read',
+      'Microsoft.Support/*',
+    ],
     notActions: [],
   },
   // Managed Identity Contributor

@@ -11,7 +11,7 @@ export interface Controlled {
   readonly store: Store;
   readonly journal: Journal;
   readonly faults: Faults;
-  /** Adds resources, visible everywhere at once. */
+  /** Adds resources, visible everywhere at once. Throws SeedError for role assignments Azure refuses. */
   seed(resources: readonly ArmResource[]): void;
   /** Back to the start-up fleet, without journal and faults. */
   reset(): void;
@@ -52,7 +52,11 @@ export function controlServer({ store, journal, faults, seed, reset }: Controlle
         return reply.status(400).send({ error: `line ${index + 1}: ${(error as Error).message}` });
       }
     }
-    seed(resources);
+    try {
+      seed(resources);
+    } catch (error) {
+      return reply.status(400).send({ error: `${(error as Error).message} Everything else was applied.` });
+    }
     return { seeded: resources.length };
   });
 
