@@ -1,3 +1,4 @@
+import { AuthorizationManagementClient } from '@azure/arm-authorization';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ManagementLockClient } from '@azure/arm-locks';
 import { ManagedServiceIdentityClient } from '@azure/arm-msi';
@@ -8,6 +9,7 @@ import type { TokenCredential } from '@azure/identity';
 import { fold } from '../domain/resourceId.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
 import { MAX_RETRIES, retryStrategy } from './retry.ts';
+import { signedInAs } from './signIn.ts';
 
 /** How many requests went out, retries included. */
 export interface CallCounts {
@@ -19,10 +21,13 @@ export interface CallCounts {
 /** Azure's own clients, set up alike: our retry strategy, our errors, counted calls. One per subscription, kept. */
 export interface AzureClients {
   readonly resourceGraph: ResourceGraphClient;
+  authorization(subscriptionId: string): AuthorizationManagementClient;
   compute(subscriptionId: string): ComputeManagementClient;
   identities(subscriptionId: string): ManagedServiceIdentityClient;
   locks(subscriptionId: string): ManagementLockClient;
   resources(subscriptionId: string): ResourceManagementClient;
+  /** Object id of whom Azure takes us for; undefined when the token does not say. Rejects with AzureError. */
+  signedInAs(): Promise<string | undefined>;
   readonly calls: CallCounts;
 }
 
@@ -54,7 +59,11 @@ export function createClients(options: ClientOptions): AzureClients {
   const newer = { endpoint, credentials: { scopes: [tokenScope] } };
   return {
     calls,
+    signedInAs: () => signedInAs(credential, tokenScope),
     resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
+    authorization: perSubscription((id) =>
+      setUp(new AuthorizationManagementClient(credential, id, { ...older, $host: endpoint })),
+    ),
     compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer))),
     identities: perSubscription((id) => setUp(new ManagedServiceIdentityClient(credential, id, older))),
     locks: perSubscription((id) =>

@@ -2,6 +2,7 @@ import { isPassing, nextStep } from '../domain/outcome.ts';
 import { parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import type { Log } from '../log.ts';
 import type { VmMessage } from '../queues.ts';
+import { noticingUnlocked } from './problems.ts';
 import type { Shared } from './shared.ts';
 import { remediateVm, type VmReport } from './vm.ts';
 
@@ -21,7 +22,7 @@ export async function workVm(
     log.warn('Message dropped: it names no VM', { id: message.id });
     return;
   }
-  const report = await remediateNamed(shared, vm);
+  const report = await remediateNamed(shared, vm, log);
   const { outcome, location, goal, attempts } = report;
   const properties = {
     id: vm.id,
@@ -43,10 +44,12 @@ export async function workVm(
   if (again) throw new Error(`${vm.id}: ${outcome.reason}. ${outcome.detail ?? ''}`);
 }
 
-async function remediateNamed(shared: Shared, vm: ResourceId): Promise<VmReport> {
+async function remediateNamed(shared: Shared, vm: ResourceId, log: Log): Promise<VmReport> {
   const { app, exclusive } = shared;
   const { scopes } = await shared.coverage();
-  const identities = await shared.identities();
+  const identities = noticingUnlocked(await shared.identities(), {
+    add: (problem) => log.warn('Identity not locked', { ...problem }),
+  });
   const managed = !app.settings.policy.includeManagedGroups;
   const groupManagedBy = async () => (managed ? shared.groupManagedBy(vm) : '');
   return remediateVm({ app, scopes, identities, exclusive }, { vm, location: undefined, groupManagedBy });
