@@ -63,7 +63,10 @@ export function requireOffered(
   location: string,
 ): void {
   const types = providerBody(store, subscriptionId, namespace).resourceTypes;
-  const offered = types.find((one) => one.resourceType === type)?.locations.map(normalLocation) ?? [];
+  const offered =
+    types
+      .find((one) => one.resourceType.toLowerCase() === type.toLowerCase())
+      ?.locations.map(normalLocation) ?? [];
   if (!offered.includes(location))
     throw errors.locationNotAvailable(location, `${namespace}/${type}`, offered);
 }

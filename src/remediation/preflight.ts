@@ -46,6 +46,7 @@ export interface Preflight {
 /** A resource group or, with `id`, an identity in it. */
 type Place = Pick<ResourceId, 'subscriptionId' | 'resourceGroup'> & Partial<Pick<ResourceId, 'id'>>;
 
+const PERMISSIONS_READ = 'Microsoft.Authorization/permissions/read';
 const IDENTITIES = 'Microsoft.ManagedIdentity';
 
 /** A group to ask in for what holds in a whole subscription. It need not exist: then the answer is what is inherited. */
@@ -64,7 +65,11 @@ export function preflight({ clients, settings }: Pick<App, 'clients' | 'settings
 
   function permissionsOf(place: Place): Promise<Permission[] | undefined> {
     const key = fold(place.id ?? resourceGroupId(place.subscriptionId, place.resourceGroup));
-    return once(permissions, key, () => unlessRefused(permissionsAt(clients, place)));
+    return once(permissions, key, async () => {
+      const held = await unlessRefused(permissionsAt(clients, place));
+      // A list that lacks the right by which it was read does not tell all.
+      return held && allows(held, PERMISSIONS_READ) ? held : undefined;
+    });
   }
 
   function provider(subscriptionId: string, namespace: string): Promise<ProviderState | undefined> {
