@@ -4,6 +4,7 @@ import { makeCertificate } from './arm/certificate.ts';
 import { createOperations } from './arm/operations.ts';
 import { remediator, TENANT_ID } from './arm/principals.ts';
 import type { World } from './arm/request.ts';
+import { refuseAssignments } from './arm/roleAssignments.ts';
 import { armServer } from './arm/server.ts';
 import { createTokens } from './arm/tokens.ts';
 import { controlServer } from './control/controlServer.ts';
@@ -15,7 +16,8 @@ import { identityEndpoint } from './identityEndpoint.ts';
 import { seededRandom } from './random.ts';
 import { type Clock, createClock } from './state/clock.ts';
 import { graphSource } from './state/graphRows.ts';
-import { seed, toResource } from './state/seed.ts';
+import { hierarchy } from './state/managementGroups.ts';
+import { SeedError, seed, toResource } from './state/seed.ts';
 import { createStore, type Store } from './state/store.ts';
 import { createThrottle, type Throttle } from './throttle/throttle.ts';
 
@@ -95,11 +97,18 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       return known;
     },
     identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
+    operationError: ({ method, path }) => faults.takeOperationError(method, path.path),
     onWrite: (entry, request) => eventGrid.onWrite(world, entry, request),
   };
   const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
     forget();
     for await (const resource of resources) seed(store, toResource(resource));
+    checkAssignments();
+  };
+  const checkAssignments = (): void => {
+    const refused = refuseAssignments(store, hierarchy(store, TENANT_ID));
+    forget();
+    if (refused.length > 0) throw new SeedError(refused.join('\n'));
   };
   await seedAll(options.fleet ?? []);
   const initial = [...store.types()].flatMap((type) => [...store.list(type)]).map((entry) => entry.resource);
@@ -113,8 +122,10 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     faults,
     certificate,
     graphFor: (principal) => {
-      const { hierarchy, readableSubscriptions } = world.access();
-      return graphSource(store, hierarchy, readableSubscriptions(principal));
+      const access = world.access();
+      const filter = (action: string, subscriptionId: string) =>
+        access.filter(principal, action, subscriptionId);
+      return graphSource(store, access.hierarchy, access.readableSubscriptions(principal), filter);
     },
     kept,
   });
@@ -127,6 +138,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     seed: (resources) => {
       forget();
       for (const resource of resources) seed(store, resource);
+      checkAssignments();
     },
     reset: () => {
       for (const part of [store, journal, faults, operations, eventGrid, throttle]) part.clear();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { type Azure, type AzureOptions, startAzure } from '../emulator/azure.ts';
 import { type App, createApp } from '../src/app.ts';
+import type { Log, Properties } from '../src/log.ts';
 
 /** An embedded Azure for a test: no lags, delays and limits unless asked for, its certificate trusted by this process. */
 export async function anAzure(options: AzureOptions = {}): Promise<Azure> {
@@ -29,6 +30,28 @@ export const unpaced = `100@${Date.now()}`;
  */
 export function anApp(azure: Azure, settings: Readonly<Record<string, string>> = {}): App {
   return createApp({ EMBEDDED_AZURE_CLOCK: unpaced, ...azure.env, CONFIRM_AFTER_SECONDS: '0', ...settings });
+}
+
+/** A line that was logged. */
+export interface Line {
+  readonly level: keyof Log;
+  readonly message: string;
+  readonly properties: Properties;
+}
+
+/** A log that remembers. `bad` are its warnings and errors. */
+export function aLog(): Log & { lines: Line[]; bad(): Line[] } {
+  const lines: Line[] = [];
+  const at = (level: keyof Log) => (message: string, properties?: Properties) =>
+    void lines.push({ level, message, properties: properties ?? {} });
+  return {
+    lines,
+    bad: () => lines.filter(({ level }) => level === 'warn' || level === 'error'),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+  };
 }
 
 /** A VM in ARM's form. */

@@ -4,17 +4,24 @@ import { type Hierarchy, hierarchy } from '../state/managementGroups.ts';
 import { type Store, subscriptionOf } from '../state/store.ts';
 import { errors } from './errors.ts';
 import { guidOf, host, type Principal, remediator, TENANT_ID } from './principals.ts';
-import { allows, builtInRoles, OWNER_ID, type Role } from './roles.ts';
+import {
+  ASSIGNMENT,
+  guidOfRole,
+  holds,
+  live,
+  principalOf,
+  roleNameOf,
+  rolesOf,
+  scopeOf,
+} from './roleAssignments.ts';
+import { allows, OWNER_ID, type Role } from './roles.ts';
 
-const ASSIGNMENT = 'microsoft.authorization/roleassignments';
-const DEFINITION = 'microsoft.authorization/roledefinitions';
 const DENY = 'microsoft.authorization/denyassignments';
 const EVERYONE = '00000000-0000-0000-0000-000000000000';
-const MANAGEMENT_GROUP_SCOPE = '/providers/microsoft.management/managementgroups/';
 
 interface Grant {
   readonly scope: string;
-  readonly role: Role;
+  readonly roles: readonly Role[];
   readonly evidence: Evidence;
 }
 
@@ -35,10 +42,12 @@ export interface Access {
   allowed(principal: Principal, action: string, id: string): boolean;
   /** What lets the caller do this there; undefined when nothing does. */
   evidence(principal: Principal, action: string, id: string): Evidence | undefined;
-  /** The roles that apply at a place, one for each assignment, not merged (wire-behaviour, section 8). */
+  /** The permissions that apply at a place, those of each assignment, not merged (wire-behaviour, section 8). */
   rolesAt(principal: Principal, id: string): Role[];
   /** Lower-case ids of the subscriptions in which the caller may read something. */
   readableSubscriptions(principal: Principal): Set<string>;
+  /** Which ids in a subscription (empty: above all of them) the caller may do this to; made once for a whole list. */
+  filter(principal: Principal, action: string, subscriptionId: string): (id: string) => boolean;
   readonly hierarchy: Hierarchy;
 }
 
@@ -49,19 +58,12 @@ export interface Access {
 export function access(store: Store): Access {
   const tree = hierarchy(store, TENANT_ID);
   const grants = new Map<string, Grant[]>();
-  for (const { resource } of store.list(ASSIGNMENT)) {
-    const { principalId = '' } = (resource.properties ?? {}) as Record<string, string>;
-    const grant = grantOf(store, resource);
-    grants.set(principalId.toLowerCase(), [...(grants.get(principalId.toLowerCase()) ?? []), grant]);
+  for (const resource of live(store, ASSIGNMENT)) {
+    const principalId = principalOf(resource);
+    grants.set(principalId, [...(grants.get(principalId) ?? []), grantOf(store, resource)]);
   }
-  const denials = [...store.list(DENY)].map(({ resource }) => resource);
-
-  const applies = (scope: string, id: string): boolean => {
-    if (!scope.startsWith(MANAGEMENT_GROUP_SCOPE)) return isAtOrAbove(scope === '' ? '/' : scope, id);
-    const subscriptionId = subscriptionOf(id);
-    const group = scope.slice(MANAGEMENT_GROUP_SCOPE.length);
-    return subscriptionId !== '' && tree.above(subscriptionId).includes(group);
-  };
+  const denials = live(store, DENY);
+  const filters = new Map<string, (id: string) => boolean>();
 
   for (const { objectId } of [remediator, host]) {
     if (!grants.has(objectId)) grants.set(objectId, [grantOf(store, ownerOfEverything(objectId))]);
@@ -70,89 +72,100 @@ export function access(store: Store): Access {
   const grantsOf = ({ objectId }: Principal): readonly Grant[] => grants.get(objectId.toLowerCase()) ?? [];
 
   const grantsAt = (principal: Principal, id: string): Grant[] =>
-    grantsOf(principal).filter((grant) => applies(grant.scope, id));
+    grantsOf(principal).filter((grant) => holds(tree, grant.scope, id));
 
   const rolesAt = (principal: Principal, id: string): Role[] =>
-    grantsAt(principal, id).map((grant) => grant.role);
+    grantsAt(principal, id).flatMap((grant) => grant.roles);
+
+  const granted = (principal: Principal, action: string, id: string): boolean =>
+    rolesAt(principal, id).some((role) => allows(role, action));
 
   const denial = (principal: Principal, action: string, id: string): ArmResource | undefined =>
     denials.find((resource) => {
-      const { permissions, principals, excludePrincipals } = (resource.properties ?? {}) as DenyProperties;
-      const among = (list: { id?: string }[] | undefined) =>
-        list?.some(
-          ({ id: one }) => one === EVERYONE || one?.toLowerCase() === principal.objectId.toLowerCase(),
-        );
+      const properties = (resource.properties ?? {}) as DenyProperties;
+      const { permissions, principals, excludePrincipals, doNotApplyToChildScopes } = properties;
+      const scope = scopeOf(resource);
+      const reached = doNotApplyToChildScopes ? scope === id.toLowerCase() : holds(tree, scope, id);
       return (
-        applies(scopeOf(resource), id) &&
-        among(principals) &&
-        !among(excludePrincipals) &&
-        permissions?.some((role) =>
-          allows({ actions: role.actions ?? [], notActions: role.notActions ?? [] }, action),
-        )
+        reached &&
+        isAmong(principals, principal) &&
+        !isAmong(excludePrincipals, principal) &&
+        permissions?.some(({ actions = [], notActions = [] }) => allows({ actions, notActions }, action))
       );
     });
 
   const allowed = (principal: Principal, action: string, id: string): boolean =>
-    rolesAt(principal, id).some((role) => allows(role, action)) &&
-    (denials.length === 0 || denial(principal, action, id) === undefined);
+    granted(principal, action, id) && denial(principal, action, id) === undefined;
 
   return {
     hierarchy: tree,
     rolesAt,
     allowed,
     evidence: (principal, action, id) =>
-      grantsAt(principal, id).find(({ role }) => allows(role, action))?.evidence,
+      grantsAt(principal, id).find(({ roles }) => roles.some((role) => allows(role, action)))?.evidence,
     require(principal, action, id) {
       const { clientId, objectId } = principal;
-      if (!rolesAt(principal, id).some((role) => allows(role, action))) {
-        throw errors.authorizationFailed(clientId, objectId, action, id);
-      }
-      const denied = denials.length > 0 ? denial(principal, action, id) : undefined;
+      if (!granted(principal, action, id)) throw errors.authorizationFailed(clientId, objectId, action, id);
+      const denied = denial(principal, action, id);
       if (!denied) return;
       const name = String(denied.properties?.denyAssignmentName ?? denied.name);
-      throw errors.denyAssignment(clientId, objectId, action, id, name, denied.id);
+      throw errors.denyAssignment(clientId, objectId, action, id, {
+        name,
+        id: denied.name,
+        scope: scopeOf(denied),
+      });
     },
     readableSubscriptions(principal) {
-      const own = grantsOf(principal).filter(({ role }) =>
-        role.actions.some((action) => /(^\*$|read$|\*$)/i.test(action)),
-      );
+      const own = grantsOf(principal).filter(({ roles }) => roles.some(mayReadSomething));
       const readable = new Set<string>();
       for (const { resource } of store.list('microsoft.resources/subscriptions')) {
         const id = resource.id.toLowerCase();
-        if (own.some(({ scope }) => applies(scope, id) || isAtOrAbove(id, scope)))
+        if (own.some(({ scope }) => holds(tree, scope, id) || isAtOrAbove(id, scope)))
           readable.add(subscriptionOf(id));
       }
       return readable;
     },
+    filter(principal, action, subscriptionId) {
+      const key = `${principal.objectId} ${action} ${subscriptionId}`;
+      const known = filters.get(key) ?? makeFilter(principal, action, subscriptionId);
+      filters.set(key, known);
+      return known;
+    },
   };
+
+  // A million VMs are asked about in one query: only where grants or denials lie below the subscription, each is.
+  function makeFilter(principal: Principal, action: string, subscriptionId: string): (id: string) => boolean {
+    const each = (id: string) => allowed(principal, action, id);
+    if (subscriptionId === '') return each;
+    const place = `/subscriptions/${subscriptionId}`;
+    const below = (scope: string) => isAtOrAbove(place, scope);
+    if (denials.some((resource) => below(scopeOf(resource)) || holds(tree, scopeOf(resource), place)))
+      return each;
+    if (granted(principal, action, place)) return () => true;
+    return grantsOf(principal).some(({ scope }) => below(scope)) ? each : () => false;
+  }
 }
 
 interface DenyProperties {
-  permissions?: { actions?: string[]; notActions?: string[] }[];
+  permissions?: Partial<Role>[];
   principals?: { id?: string }[];
   excludePrincipals?: { id?: string }[];
+  doNotApplyToChildScopes?: boolean;
 }
 
 function grantOf(store: Store, assignment: ArmResource): Grant {
-  const {
-    principalId = '',
-    roleDefinitionId = '',
-    principalType,
-  } = (assignment.properties ?? {}) as Record<string, string>;
-  const definitionId = roleDefinitionId.toLowerCase().split('/').at(-1) ?? '';
-  const { name, role } = roleOf(store, definitionId);
   const scope = scopeOf(assignment);
   // The activity log writes these ids without hyphens.
   const bare = (guid: string) => guid.replaceAll('-', '').toLowerCase();
   const evidence = {
-    role: name,
+    role: roleNameOf(store, assignment),
     roleAssignmentScope: scope,
     roleAssignmentId: bare(assignment.name),
-    roleDefinitionId: bare(definitionId),
-    principalId: bare(principalId),
-    principalType: principalType ?? 'ServicePrincipal',
+    roleDefinitionId: bare(guidOfRole(assignment)),
+    principalId: bare(principalOf(assignment)),
+    principalType: String(assignment.properties?.principalType ?? 'ServicePrincipal'),
   };
-  return { scope, role, evidence };
+  return { scope, roles: rolesOf(store, assignment) ?? [], evidence };
 }
 
 function ownerOfEverything(principalId: string): ArmResource {
@@ -165,29 +178,10 @@ function ownerOfEverything(principalId: string): ArmResource {
   };
 }
 
-function roleOf(store: Store, guid: string): { name: string; role: Role } {
-  const builtIn = builtInRoles[guid];
-  if (builtIn) {
-    const { name, ...role } = builtIn;
-    return { name, role };
-  }
-  for (const { resource } of store.list(DEFINITION)) {
-    if (resource.name.toLowerCase() !== guid) continue;
-    const permissions = (resource.properties?.permissions ?? []) as {
-      actions?: string[];
-      notActions?: string[];
-    }[];
-    const role = {
-      actions: permissions.flatMap((permission) => permission.actions ?? []),
-      notActions: permissions.flatMap((permission) => permission.notActions ?? []),
-    };
-    return { name: String(resource.properties?.roleName ?? guid), role };
-  }
-  return { name: guid, role: { actions: [], notActions: [] } };
+function isAmong(list: { id?: string }[] | undefined, { objectId }: Principal): boolean {
+  return list?.some(({ id }) => id === EVERYONE || id?.toLowerCase() === objectId.toLowerCase()) ?? false;
 }
 
-function scopeOf(extension: ArmResource): string {
-  const id = extension.id.toLowerCase();
-  const at = id.lastIndexOf('/providers/microsoft.authorization/');
-  return at <= 0 ? '/' : id.slice(0, at);
+function mayReadSomething({ actions }: Role): boolean {
+  return actions.some((action) => /(read|\*)$/i.test(action));
 }

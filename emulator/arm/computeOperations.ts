@@ -32,14 +32,15 @@ export function computeOperation(world: World, request: ArmRequest): ArmAnswer |
   if (!operation || request.query.get('s') !== sign(id)) {
     throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.');
   }
-  const { startsAt, endsAt } = operation;
+  const { startsAt, endsAt, error } = operation;
   const running = endsAt > world.clock.now();
   if (request.query.get('monitor') === 'true') return { status: running ? 202 : 200 };
   const body = {
     startTime: timestamp(startsAt),
     ...(!running && { endTime: timestamp(endsAt) }),
-    status: running ? 'InProgress' : 'Succeeded',
+    status: running ? 'InProgress' : error ? 'Failed' : 'Succeeded',
     name: id,
+    ...(!running && error && { error }),
   };
   return { status: 200, body };
 }

@@ -3,6 +3,10 @@ import { errors } from './errors.ts';
 import { TENANT_ID } from './principals.ts';
 import { type ArmAnswer, type ArmRequest, requirePlace, type World } from './request.ts';
 
+export const MANAGEMENT_GROUP_READ = 'Microsoft.Management/managementGroups/read';
+
+const DATA_ACTIONS_SINCE = '2018-01-01-preview';
+
 /** Subscriptions: GET one, list those the caller may read. */
 export function subscriptions(world: World, request: ArmRequest): ArmAnswer | undefined {
   if (request.method !== 'GET') return undefined;
@@ -18,14 +22,16 @@ export function subscriptions(world: World, request: ArmRequest): ArmAnswer | un
   return { status: 200, body: { value, count: { type: 'Total', value: value.length } } };
 }
 
-/** Management groups: GET one, list all. */
+/** Management groups: GET one, list those the caller may read. */
 export function managementGroups(world: World, request: ArmRequest): ArmAnswer | undefined {
   if (request.method !== 'GET') return undefined;
   if (request.path.isCollection) {
     const seeded = [...world.store.list('microsoft.management/managementgroups')].map(
       ({ resource }) => resource,
     );
-    return { status: 200, body: { value: [rootGroup(), ...seeded].map(managementGroupBody) } };
+    const mayRead = world.access().filter(request.principal, MANAGEMENT_GROUP_READ, '');
+    const value = [rootGroup(), ...seeded].filter(({ id }) => mayRead(id)).map(managementGroupBody);
+    return { status: 200, body: { value } };
   }
   const [name = ''] = request.path.names;
   const seeded = world.store.get(request.path.path)?.resource;
@@ -34,15 +40,20 @@ export function managementGroups(world: World, request: ArmRequest): ArmAnswer |
   return { status: 200, body: managementGroupBody(group) };
 }
 
-/** The roles of the caller at a group or resource: one entry each, not merged (h02, h05; wire-behaviour, section 8). */
+/**
+ * The roles of the caller at a place: one entry each, not merged; deny assignments are not looked at. A group that does
+ * not exist answers with what is inherited, a resource in it does not (h02-h05; wire-behaviour, section 8).
+ */
 export function permissions(world: World, request: ArmRequest): ArmAnswer | undefined {
-  if (request.method !== 'GET') return undefined;
-  const { actions, ...rest } = {
-    actions: world.access().rolesAt(request.principal, request.path.scope),
-    dataActions: [],
-    notDataActions: [],
+  const { method, path, apiVersion, principal } = request;
+  if (method !== 'GET') return undefined;
+  if (path.scope.split('/').length > 5) requirePlace(world, request);
+  const data = apiVersion >= DATA_ACTIONS_SINCE ? { dataActions: [], notDataActions: [] } : {};
+  const roles = world.access().rolesAt(principal, path.scope);
+  return {
+    status: 200,
+    body: { value: roles.map(({ actions, notActions }) => ({ actions, notActions, ...data })) },
   };
-  return { status: 200, body: { value: actions.map((role) => ({ ...role, ...rest })) } };
 }
 
 function subscriptionBody(resource: ArmResource): unknown {

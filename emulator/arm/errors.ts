@@ -77,7 +77,7 @@ export const errors = {
       `The client '${client}' with object id '${objectId}' does not have authorization to perform action '${action}' over scope '${scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
       GATEWAY,
     ),
-  // wire-behaviour 6, quoted for VMs
+  // wire-behaviour 6, quoted for VMs, in the wording of 2023 and later; before, it was "action '…'" without "(respectively)".
   linkedAuthorizationFailed: (
     client: string,
     objectId: string,
@@ -88,23 +88,45 @@ export const errors = {
     new ArmError(
       403,
       'LinkedAuthorizationFailed',
-      `The client '${client}' with object id '${objectId}' has permission to perform action '${action}' on scope '${scope}'; however, it does not have permission to perform action 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '${linked.join(',')}' or the linked scope(s) are invalid.`,
+      `The client '${client}' with object id '${objectId}' has permission to perform action '${action}' on scope '${scope}'; however, it does not have permission to perform action(s) 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s) '${linked.join(',')}' (respectively) or the linked scope(s) are invalid.`,
       GATEWAY,
     ),
+  // Quoted in many threads: the last scope is that of the deny assignment.
   denyAssignment: (
     client: string,
     objectId: string,
     action: string,
     scope: string,
-    name: string,
-    id: string,
+    denial: { name: string; id: string; scope: string },
   ) =>
     new ArmError(
       403,
       'DenyAssignmentAuthorizationFailed',
-      `The client '${client}' with object id '${objectId}' has permission to perform action '${action}' on scope '${scope}'; however, the access is denied because of the deny assignment with name '${name}' and Id '${id}' at scope '${scope}'.`,
+      `The client '${client}' with object id '${objectId}' has permission to perform action '${action}' on scope '${scope}'; however, the access is denied because of the deny assignment with name '${denial.name}' and Id '${denial.id}' at scope '${denial.scope}'.`,
       GATEWAY,
     ),
+  // f09 (wire-behaviour 6); body as quoted in many threads
+  missingRegistration: (namespace: string) => {
+    const message = `The subscription is not registered to use namespace '${namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions.`;
+    const details = [{ code: 'MissingSubscriptionRegistration', target: namespace, message }];
+    return new ArmError(409, 'MissingSubscriptionRegistration', message, { ...GATEWAY, extra: { details } });
+  },
+  invalidNamespace: (namespace: string) =>
+    new ArmError(
+      404,
+      'InvalidResourceNamespace',
+      `The resource namespace '${namespace}' is invalid.`,
+      GATEWAY,
+    ),
+  locationNotAvailable: (location: string, type: string, offered: readonly string[]) =>
+    new ArmError(
+      400,
+      'LocationNotAvailableForResourceType',
+      `The provided location '${location}' is not available for resource type '${type}'. List of available regions for the resource type is '${offered.join(',')}'.`,
+      GATEWAY,
+    ),
+  roleAssignmentNotFound: (name: string) =>
+    new ArmError(404, 'RoleAssignmentNotFound', `The role assignment '${name}' is not found.`, GATEWAY),
   subscriptionNotFound: (id: string) =>
     new ArmError(404, 'SubscriptionNotFound', `The subscription '${id}' could not be found.`, GATEWAY),
   managementGroupNotFound: (name: string) =>

@@ -3,8 +3,10 @@ import { computeOperation } from './computeOperations.ts';
 import { managementGroups, permissions, subscriptions } from './containers.ts';
 import { errors } from './errors.ts';
 import { locks } from './locks.ts';
+import { providers, requireRegistered } from './providers.ts';
 import { type ArmAnswer, type ArmRequest, type Handler, requirePlace, type World } from './request.ts';
 import { operationResult, resourceGroups } from './resourceGroups.ts';
+import { roleAssignments } from './roleAssignments.ts';
 import { associatedResources, userAssignedIdentities } from './userAssignedIdentities.ts';
 import { virtualMachines } from './virtualMachines.ts';
 
@@ -28,12 +30,17 @@ const handlers: Readonly<Record<string, { handle: Handler; type: string }>> = {
     handle: permissions,
     type: 'Microsoft.Authorization/permissions',
   },
+  'microsoft.authorization/roleassignments': {
+    handle: roleAssignments,
+    type: 'Microsoft.Authorization/roleAssignments',
+  },
   'microsoft.management/managementgroups': {
     handle: managementGroups,
     type: 'Microsoft.Management/managementGroups',
   },
   '/subscriptions': { handle: subscriptions, type: 'Microsoft.Resources/subscriptions' },
   '/resourcegroups': { handle: resourceGroups, type: 'Microsoft.Resources/subscriptions/resourceGroups' },
+  '/providers': { handle: providers, type: 'Microsoft.Resources/subscriptions/providers' },
   '/operationresults': {
     handle: operationResult,
     type: 'Microsoft.Resources/subscriptions/operationresults',
@@ -41,12 +48,8 @@ const handlers: Readonly<Record<string, { handle: Handler; type: string }>> = {
 };
 
 const API_VERSION = /^\d{4}-\d{2}-\d{2}(-preview|-alpha|-beta|-privatepreview)?$/i;
-// Reading these needs no right of its own.
-const FREE_TO_READ = new Set([
-  '/subscriptions',
-  'microsoft.authorization/permissions',
-  'microsoft.management/managementgroups',
-]);
+// Lists of the tenant need no right of their own: they show what the caller may read.
+const FREE_TO_LIST = new Set(['/subscriptions', 'microsoft.management/managementgroups']);
 
 /** Checks what the gateway checks before any provider sees a request. Throws ArmError. */
 export function requireApiVersion(version: string | null): string {
@@ -58,19 +61,48 @@ export function requireApiVersion(version: string | null): string {
 /** Sends a request to its provider, after checking that the caller may do it. Throws ArmError. */
 export function route(world: World, request: ArmRequest): ArmAnswer {
   const { path, method } = request;
-  const key = `${path.namespace ?? ''}/${path.type}`.toLowerCase();
+  const aboutProvider = isAboutProvider(path);
+  const key = aboutProvider ? '/providers' : `${path.namespace ?? ''}/${path.type}`.toLowerCase();
   const known = handlers[key];
   const type = known?.type ?? `${path.namespace}/${path.type}`;
   if (path.subscriptionId !== undefined && !world.store.get(`/subscriptions/${path.subscriptionId}`)) {
     throw errors.subscriptionNotFound(path.subscriptionId);
   }
-  if (!FREE_TO_READ.has(key)) {
-    const scope = path.isCollection && path.namespace !== undefined ? path.scope : path.path;
-    world.access().require(request.principal, `${type}/${verb(method)}`, scope);
+  if (!(path.isCollection && FREE_TO_LIST.has(key))) {
+    const [action, scope] = aboutProvider ? providerAction(path, method) : actionOf(path, method, type);
+    world.access().require(request.principal, action, scope);
+  }
+  const { subscriptionId, namespace } = path;
+  if (subscriptionId !== undefined && namespace !== undefined && !aboutProvider && WRITES.has(method)) {
+    requireRegistered(world.store, subscriptionId, namespace);
   }
   const answer = known ? known.handle(world, request) : seededResource(world, request);
   if (!answer) throw errors.notImplemented(method, path.path);
   return answer;
+}
+
+const WRITES = new Set(['PUT', 'PATCH']);
+
+/** `/subscriptions/{id}/providers`, `…/{namespace}` and `…/{namespace}/register`. */
+function isAboutProvider({ path, namespace, type }: ArmPath): boolean {
+  const parts = path.split('/').length;
+  if (!/^\/subscriptions\/[^/]+\/providers(\/|$)/i.test(path)) return false;
+  return namespace === undefined || type === '' || (parts === 6 && type.toLowerCase() === 'register');
+}
+
+// "… 'Microsoft.Resources/subscriptions/providers/read' over scope '/subscriptions/…'" (terraform-provider-azurerm#2678).
+function providerAction({ namespace, subscriptionId }: ArmPath, method: string): [string, string] {
+  const action =
+    method === 'POST' ? `${namespace}/register/action` : 'Microsoft.Resources/subscriptions/providers/read';
+  return [action, `/subscriptions/${subscriptionId}`];
+}
+
+// A list is named by its provider: "over scope '…/accounts/a/providers/Microsoft.Authorization'", as quoted in threads.
+function actionOf(path: ArmPath, method: string, type: string): [string, string] {
+  const { namespace, isCollection, scope } = path;
+  const above = scope === '/' ? '' : scope;
+  const place = isCollection && namespace !== undefined ? `${above}/providers/${namespace}` : path.path;
+  return [`${type}/${verb(method)}`, place];
 }
 
 // Resources of other types can be seeded, and then read; nothing else is known of them.

@@ -6,8 +6,8 @@ export type Work = 'identityPatch' | 'patch' | 'update' | 'create' | 'delete' | 
 
 /** Runs long operations: they end by the clock alone, nothing has to be ticked. */
 export interface Operations {
-  /** Begins an operation; `done` is called when somebody asks after its end. */
-  begin(id: string, kind: Operation['kind'], work: Work): Operation;
+  /** Begins an operation, which fails at its end when there is an error. */
+  begin(id: string, kind: Operation['kind'], work: Work, error?: Operation['error']): Operation;
   /** The operation, running or ended; undefined when unknown. */
   get(id: string): Operation | undefined;
   clear(): void;
@@ -29,10 +29,10 @@ const REMEMBERED = 100_000;
 export function createOperations(clock: Clock, scale: number, random: () => number): Operations {
   const known = new Map<string, Operation>();
   return {
-    begin(id, kind, work) {
+    begin(id, kind, work, error) {
       const startsAt = clock.now();
       const endsAt = startsAt + quantile(QUANTILES[work], random()) * 1000 * scale;
-      const operation = { id, kind, startsAt, endsAt };
+      const operation = { id, kind, startsAt, endsAt, error };
       known.set(id, operation);
       if (known.size > REMEMBERED) {
         const [oldest] = known.keys();

@@ -1,6 +1,6 @@
 import type { ArmPath } from '../state/armPath.ts';
 import type { Clock } from '../state/clock.ts';
-import type { Entry, Store } from '../state/store.ts';
+import type { Entry, Operation, Store } from '../state/store.ts';
 import type { Counted, Throttle } from '../throttle/throttle.ts';
 import type { Access } from './access.ts';
 import { errors } from './errors.ts';
@@ -42,6 +42,8 @@ export interface World {
   access(): Access;
   /** How long a new identity cannot be assigned, in ms of the emulator's time. */
   readonly identityVisibleAfterMs: number;
+  /** With what the operation of this write will fail; undefined when it will not. Asked once for each. */
+  operationError(request: ArmRequest): Operation['error'];
   /** Told of every write and deletion that Azure raises an event for, once it is accepted. */
   onWrite(entry: Entry, request: ArmRequest): void;
 }

@@ -1,4 +1,4 @@
-/** What a role allows: an action that matches `actions` and none of `notActions`. */
+/** A permission of a role: it allows an action that matches `actions` and none of `notActions`. A role may have several. */
 export interface Role {
   readonly actions: readonly string[];
   readonly notActions: readonly string[];
@@ -27,12 +27,24 @@ export const builtInRoles: Readonly<Record<string, Role & { readonly name: strin
     actions: ['*/read', 'Microsoft.Authorization/*'],
     notActions: [],
   },
+  // No locks.
+  'f58310d9-a9f6-439a-9e8d-f62e7b41a168': {
+    name: 'Role Based Access Control Administrator',
+    actions: [
+      'Microsoft.Authorization/roleAssignments/write',
+      'Microsoft.Authorization/roleAssignments/delete',
+      '*/read',
+      'Microsoft.Support/*',
+    ],
+    notActions: [],
+  },
   'e40ec5ca-96e0-45a2-b4ff-59039f2c2b59': {
     name: 'Managed Identity Contributor',
     actions: [
       'Microsoft.ManagedIdentity/userAssignedIdentities/read',
       'Microsoft.ManagedIdentity/userAssignedIdentities/write',
       'Microsoft.ManagedIdentity/userAssignedIdentities/delete',
+      'Microsoft.Authorization/*/read',
       'Microsoft.Resources/subscriptions/resourceGroups/read',
     ],
     notActions: [],
@@ -44,6 +56,7 @@ export const builtInRoles: Readonly<Record<string, Role & { readonly name: strin
       'Microsoft.ManagedIdentity/userAssignedIdentities/read',
       'Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action',
       'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action',
+      'Microsoft.Authorization/*/read',
       'Microsoft.Resources/subscriptions/resourceGroups/read',
     ],
     notActions: [],
@@ -55,6 +68,7 @@ export const builtInRoles: Readonly<Record<string, Role & { readonly name: strin
       'Microsoft.Compute/virtualMachineScaleSets/*',
       'Microsoft.Compute/locations/*',
       'Microsoft.Compute/disks/*',
+      'Microsoft.Authorization/*/read',
       'Microsoft.Resources/subscriptions/resourceGroups/read',
     ],
     notActions: [],

@@ -2,6 +2,7 @@ import type { ArmResource } from '../state/armResource.ts';
 import { errors } from './errors.ts';
 import { requireUnlocked } from './locks.ts';
 import { guidOf, TENANT_ID } from './principals.ts';
+import { requireOffered } from './providers.ts';
 import {
   type ArmAnswer,
   type ArmRequest,
@@ -56,6 +57,8 @@ function put(world: World, request: ArmRequest, present: ArmResource | undefined
   if (location === '')
     throw errors.invalidParameter('location', 'The location property is required for this definition.');
   if (present && present.location !== location) throw errors.propertyChange('location');
+  const [namespace, type] = ['Microsoft.ManagedIdentity', 'userAssignedIdentities'];
+  if (!present) requireOffered(world.store, path.subscriptionId ?? '', namespace, type, location);
   const [name = ''] = path.names;
   // The provider writes "resourcegroups" in lower case whatever the URL said (431 of 431 recorded bodies).
   const id =

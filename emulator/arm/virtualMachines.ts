@@ -123,11 +123,15 @@ function accept(
   status: 200 | 201,
   work: 'identityPatch' | 'patch' | 'update' | 'create',
 ): ArmAnswer {
+  const error = world.operationError(request);
+  // No recording shows what an operation that failed leaves behind: here, what was there before, marked Failed.
+  const left = error ? (world.store.get(resource.id)?.resource ?? resource) : resource;
   const entry = world.store.put({
-    ...resource,
-    properties: { ...resource.properties, provisioningState: 'Succeeded' },
+    ...left,
+    properties: { ...left.properties, provisioningState: error ? 'Failed' : 'Succeeded' },
   });
-  const operation = world.operations.begin(request.requestId, status === 201 ? 'Creating' : 'Updating', work);
+  const kind = status === 201 ? 'Creating' : 'Updating';
+  const operation = world.operations.begin(request.requestId, kind, work, error);
   entry.operation = operation;
   if (change.removed.length > 0)
     entry.formerIdentities = new Set([...(entry.formerIdentities ?? []), ...change.removed]);

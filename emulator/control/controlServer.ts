@@ -18,7 +18,7 @@ export interface Controlled {
   readonly faults: Faults;
   readonly eventGrid: EventGrid;
   readonly throttle: Throttle;
-  /** Adds resources, visible everywhere at once. */
+  /** Adds resources, visible everywhere at once. Throws SeedError for role assignments Azure refuses. */
   seed(resources: readonly ArmResource[]): void;
   /** Back to the start-up fleet, all buckets full, without journal, faults, event subscriptions and neighbours. */
   reset(): void;
@@ -67,7 +67,11 @@ export function controlServer({
         return reply.status(400).send({ error: `line ${index + 1}: ${(error as Error).message}` });
       }
     }
-    seed(resources);
+    try {
+      seed(resources);
+    } catch (error) {
+      return reply.status(400).send({ error: `${(error as Error).message} Everything else was applied.` });
+    }
     return { seeded: resources.length };
   });
 

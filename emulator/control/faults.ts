@@ -15,22 +15,28 @@ export const faultSchema = z
     status: z.int().min(100).max(599).optional(),
     headers: z.record(z.string(), z.string()).default({}),
     body: z.unknown().optional(),
+    /** Accept the write, and let the operation it starts fail with this. */
+    operationError: z.strictObject({ code: z.string(), message: z.string() }).optional(),
     /** Wait before anything else, in ms of the emulator's time. */
     latencyMs: z.number().min(0).max(86_400_000).default(0),
     /** Break the connection before the request is worked on, or after, with the write applied. */
     reset: z.enum(['before', 'after']).optional(),
   })
-  .refine((fault) => fault.status !== undefined || fault.latencyMs > 0 || fault.reset !== undefined, {
-    error: 'a fault needs status, latencyMs or reset',
-  });
+  .refine(
+    ({ status, latencyMs, reset, operationError }) =>
+      status !== undefined || latencyMs > 0 || reset !== undefined || operationError !== undefined,
+    { error: 'a fault needs status, latencyMs, reset or operationError' },
+  );
 
 export type Fault = z.output<typeof faultSchema>;
 
 /** Faults waiting to happen. */
 export interface Faults {
   add(fault: Fault): void;
-  /** The first fault that matches, counted down; undefined when none does. */
+  /** The first fault that matches, counted down; undefined when none does. Not those of operations. */
   take(method: string, path: string): Fault | undefined;
+  /** With what the operation of an accepted write fails, counted down; undefined when it does not. */
+  takeOperationError(method: string, path: string): Fault['operationError'];
   list(): Fault[];
   clear(): void;
 }
@@ -38,16 +44,22 @@ export interface Faults {
 /** Makes an empty list of faults. They are tried in the order in which they were added. */
 export function createFaults(): Faults {
   let waiting: { fault: Fault; form: RegExp; left: number }[] = [];
+
+  function takeOne(method: string, path: string, ofOperation: boolean): Fault | undefined {
+    const found = waiting.find(
+      ({ fault, form }) =>
+        (fault.operationError !== undefined) === ofOperation &&
+        (fault.method === '*' || fault.method === method) &&
+        form.test(path),
+    );
+    if (found && --found.left === 0) waiting = waiting.filter((one) => one !== found);
+    return found?.fault;
+  }
+
   return {
     add: (fault) => void waiting.push({ fault, form: new RegExp(fault.path, 'i'), left: fault.times }),
-    take(method, path) {
-      if (waiting.length === 0) return undefined;
-      const found = waiting.find(
-        ({ fault, form }) => (fault.method === '*' || fault.method === method) && form.test(path),
-      );
-      if (found && --found.left === 0) waiting = waiting.filter((one) => one !== found);
-      return found?.fault;
-    },
+    take: (method, path) => takeOne(method, path, false),
+    takeOperationError: (method, path) => takeOne(method, path, true)?.operationError,
     list: () => waiting.map(({ fault, left }) => ({ ...fault, times: left })),
     clear() {
       waiting = [];

@@ -41,14 +41,26 @@ const EMPTY_TABLES = new Set([
   'tagsresources',
 ]);
 
-/** Resource Graph's tables over the state, as one caller may see them. */
-export function graphSource(store: Store, tree: Hierarchy, readable: ReadonlySet<string>): GraphSource {
+/** Which ids of a subscription (empty: above all of them) a caller may do something to. */
+export type Filter = (action: string, subscriptionId: string) => (id: string) => boolean;
+
+/**
+ * Resource Graph's tables over the state, as one caller may see them: a row needs the right to read that resource, and
+ * what lacks it is left out without a word (azure-facts, section 4).
+ */
+export function graphSource(
+  store: Store,
+  tree: Hierarchy,
+  readable: ReadonlySet<string>,
+  filter: Filter,
+): GraphSource {
   function* rows(types: Iterable<string>, subscriptions: ReadonlySet<string>): Generator<GraphRow> {
     for (const type of types) {
       for (const subscriptionId of subscriptions) {
+        const mayRead = filter(`${graphType(type)}/read`, subscriptionId);
         for (const entry of store.list(type, subscriptionId)) {
           const shown = store.graphView(entry);
-          if (shown) yield toRow(shown, entry, tree);
+          if (shown && mayRead(shown.id)) yield toRow(shown, entry, tree);
         }
       }
     }
@@ -75,7 +87,10 @@ export function graphSource(store: Store, tree: Hierarchy, readable: ReadonlySet
 
   function* withManagementGroups(containers: Iterable<GraphRow>): Generator<GraphRow> {
     yield* containers;
-    for (const entry of store.list(MANAGEMENT_GROUP)) yield toRow(entry.resource, entry, tree);
+    const mayRead = filter(`${MANAGEMENT_GROUP}/read`, '');
+    for (const entry of store.list(MANAGEMENT_GROUP)) {
+      if (mayRead(entry.resource.id)) yield toRow(entry.resource, entry, tree);
+    }
   }
 }
 

@@ -12,6 +12,8 @@ export interface Hierarchy {
   subscriptionsUnder(managementGroup: string): string[] | undefined;
   /** Names of the groups above a subscription, nearest first; the tenant root is always the last. */
   above(subscriptionId: string): string[];
+  /** Names of a group and of those above it, nearest first. */
+  atOrAboveGroup(managementGroup: string): string[];
 }
 
 /**
@@ -42,9 +44,9 @@ export function hierarchy(store: Store, tenantRoot: string): Hierarchy {
     if (group) subscriptionParent.set(nameOf(resource.id), group.toLowerCase());
   }
 
-  function above(subscriptionId: string): string[] {
+  function atOrAboveGroup(managementGroup: string): string[] {
     const names: string[] = [];
-    let next = subscriptionParent.get(subscriptionId.toLowerCase()) ?? root;
+    let next = managementGroup.toLowerCase();
     while (next !== root && !names.includes(next)) {
       names.push(next);
       next = groupParent.get(next) ?? root;
@@ -52,8 +54,12 @@ export function hierarchy(store: Store, tenantRoot: string): Hierarchy {
     return [...names, root];
   }
 
+  const above = (subscriptionId: string): string[] =>
+    atOrAboveGroup(subscriptionParent.get(subscriptionId.toLowerCase()) ?? root);
+
   return {
     above,
+    atOrAboveGroup,
     exists: (managementGroup) =>
       managementGroup.toLowerCase() === root || groupParent.has(managementGroup.toLowerCase()),
     subscriptionsUnder(managementGroup) {

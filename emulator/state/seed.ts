@@ -13,6 +13,7 @@ const ROOT_TYPES: Readonly<Record<string, string>> = {
   '/subscriptions': 'Microsoft.Resources/subscriptions',
   '/resourcegroups': 'Microsoft.Resources/resourceGroups',
 };
+const PROVIDER_ID = /^\/subscriptions\/[^/]+\/providers\/([^/]+)$/i;
 
 /**
  * Makes a resource of what a fleet file or a test gives: anything with an `id` in ARM's form. What Azure would have
@@ -25,6 +26,10 @@ export function toResource(given: unknown): ArmResource {
   if (typeof raw.id !== 'string' || !raw.id.startsWith('/'))
     throw new SeedError('no id that starts with "/"');
   const path = parseArmPath(raw.id);
+  const provider = PROVIDER_ID.exec(path.path)?.[1];
+  if (provider !== undefined) {
+    return { ...raw, id: path.path, name: provider, type: 'Microsoft.Resources/providers' };
+  }
   if (path.isCollection || path.names.length === 0) throw new SeedError(`id ${raw.id} names no resource`);
   const type = ROOT_TYPES[`/${path.type.toLowerCase()}`] ?? `${path.namespace}/${path.type}`;
   const name = path.names.at(-1) ?? '';

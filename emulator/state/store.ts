@@ -7,6 +7,8 @@ export interface Operation {
   readonly kind: 'Creating' | 'Updating' | 'Deleting';
   readonly startsAt: number;
   readonly endsAt: number;
+  /** Why it fails at its end; undefined when it succeeds. */
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
 /** A resource with what Azure keeps about it. */

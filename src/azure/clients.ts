@@ -1,3 +1,4 @@
+import { AuthorizationManagementClient } from '@azure/arm-authorization';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ManagementLockClient } from '@azure/arm-locks';
 import { ManagedServiceIdentityClient } from '@azure/arm-msi';
@@ -10,6 +11,7 @@ import { fold } from '../domain/resourceId.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
 import { pacing } from './pacing.ts';
 import { retries } from './retry.ts';
+import { signedInAs } from './signIn.ts';
 
 /** Numbers of requests, retries included. */
 export interface CallCounts {
@@ -21,10 +23,13 @@ export interface CallCounts {
 /** Azure's own clients, set up alike: our retries, our pace, our errors, counted calls. One per subscription, kept. */
 export interface AzureClients {
   readonly resourceGraph: ResourceGraphClient;
+  authorization(subscriptionId: string): AuthorizationManagementClient;
   compute(subscriptionId: string): ComputeManagementClient;
   identities(subscriptionId: string): ManagedServiceIdentityClient;
   locks(subscriptionId: string): ManagementLockClient;
   resources(subscriptionId: string): ResourceManagementClient;
+  /** Object id of whom Azure takes us for; undefined when the token does not say. Rejects with AzureError. */
+  signedInAs(): Promise<string | undefined>;
   /** What went out. */
   readonly calls: CallCounts;
   /** What of it was answered 429. */
@@ -68,7 +73,11 @@ export function createClients(options: ClientOptions): AzureClients {
   return {
     calls,
     throttled,
+    signedInAs: () => signedInAs(credential, tokenScope),
     resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
+    authorization: perSubscription((id) =>
+      setUp(new AuthorizationManagementClient(credential, id, { ...older, $host: endpoint })),
+    ),
     compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer))),
     identities: perSubscription((id) => setUp(new ManagedServiceIdentityClient(credential, id, older))),
     locks: perSubscription((id) =>

@@ -8,17 +8,27 @@ export type ErrorKind =
   | 'not-found'
   | 'being-deleted';
 
+/** What Azure's message says is missing, so that the next step can name it. */
+export interface Missing {
+  /** A right, the place it was asked for, and the object id of who asked. */
+  readonly right?: { readonly action: string; readonly scope: string; readonly objectId: string };
+  /** The resource provider that is not registered. */
+  readonly namespace?: string;
+}
+
 /** A call to Azure that failed. The message is Azure's own, on one line, after the ARM code. */
 export class AzureError extends Error {
   override readonly name = 'AzureError';
   readonly kind: ErrorKind;
   /** HTTP status; undefined when no answer came. */
   readonly status: number | undefined;
+  readonly missing: Missing;
 
-  constructor(kind: ErrorKind, message: string, status?: number) {
+  constructor(kind: ErrorKind, message: string, status?: number, missing: Missing = {}) {
     super(message);
     this.kind = kind;
     this.status = status;
+    this.missing = missing;
   }
 }
 
@@ -43,6 +53,7 @@ const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
   SubscriptionNotFound: 'subscription-disabled',
   MissingSubscriptionRegistration: 'provider-not-registered',
   FailedIdentityOperation: 'identity-not-ready',
+  LocationNotAvailableForResourceType: 'identity-region',
   PreconditionFailed: 'conflict',
   Conflict: 'conflict',
   ConflictingConcurrentWriteNotAllowed: 'conflict',
@@ -112,8 +123,29 @@ function kindOfStatus(status: number | undefined): ErrorKind {
 export function errorOfResponse(response: Pick<PipelineResponse, 'status' | 'bodyAsText'>): AzureError {
   const error = parseArmError(response.bodyAsText);
   const text = error ? `${error.code}: ${error.message}` : `HTTP ${response.status}`;
-  return new AzureError(kindOf(response.status, error), oneLine(text), response.status);
+  const missing = readMissing(error?.message ?? '');
+  return new AzureError(kindOf(response.status, error), oneLine(text), response.status, missing);
 }
+
+/**
+ * What a message of AuthorizationFailed, LinkedAuthorizationFailed (in its older and newer wording) or
+ * MissingSubscriptionRegistration says is missing. Azure has no other place for it than the text.
+ */
+export function readMissing(message: string): Missing {
+  const [, objectId = ''] = /with object id '([^']*)'/.exec(message) ?? [];
+  const right = NO_RIGHT.exec(message) ?? NO_LINKED_RIGHT.exec(message);
+  const [, namespace] = /not registered to use namespace '([^']+)'/.exec(message) ?? [];
+  return {
+    ...(right && {
+      right: { action: oneLine(right[1] ?? ''), scope: oneLine(right[2] ?? ''), objectId: oneLine(objectId) },
+    }),
+    ...(namespace !== undefined && { namespace: oneLine(namespace) }),
+  };
+}
+
+const NO_RIGHT = /does not have authorization to perform action '([^']+)' over scope '([^']+)'/;
+const NO_LINKED_RIGHT =
+  /does not have permission to perform action(?:\(s\))? '([^',]+)[^']*' on the linked scope\(s\) '([^',]+)/;
 
 /** Any error a client threw, as an AzureError: refused answers, lost connections, failed sign-ins, broken bodies. */
 export function toAzureError(error: unknown): AzureError {

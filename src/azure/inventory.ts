@@ -22,7 +22,14 @@ const countRow = z.object({
   verdict: z.string(),
   total: z.number().int().nonnegative(),
 });
-const vmRow = z.object({ id: z.string() });
+const vmRow = z.object({ id: z.string(), groupSeen: z.string().nullish() });
+
+/** A VM that lacks its goal identity. */
+export interface GoalMissingVm {
+  readonly vm: ResourceId;
+  /** True when Resource Graph showed its resource group, so that the query has judged by it. */
+  readonly groupSeen: boolean;
+}
 
 /**
  * Counts every VM in scope, or those of one location, by subscription, location and verdict, in Resource Graph,
@@ -60,7 +67,7 @@ export async function countVms(
 
 /**
  * Pages of the VMs of one location, in these subscriptions, that lack their goal identity as far as Resource Graph
- * knows: at most 1,000 ids a page, ordered by id. Throws AzureError.
+ * knows: at most 1,000 a page, ordered by id. Throws AzureError.
  */
 export async function* goalMissingVms(
   clients: Clients,
@@ -69,11 +76,14 @@ export async function* goalMissingVms(
   excluded: readonly Scope[],
   location: string,
   subscriptions: readonly string[],
-): AsyncGenerator<ResourceId[], void, undefined> {
+): AsyncGenerator<GoalMissingVm[], void, undefined> {
   const query = goalMissingQuery({ policy, excluded, groups: coverage.groups }, location);
   for (const request of inRequests(subscriptions)) {
     for await (const rows of queryPages(clients, request, query, vmRow)) {
-      yield rows.map((row) => parseVmId(row.id)).filter((id) => id !== undefined);
+      yield rows.flatMap(({ id, groupSeen }) => {
+        const vm = parseVmId(id);
+        return vm ? [{ vm, groupSeen: policy.includeManagedGroups || Boolean(groupSeen) }] : [];
+      });
     }
   }
 }

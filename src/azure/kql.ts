@@ -25,11 +25,15 @@ export function countQuery(filter: VmFilter, location?: string): string {
 | order by id asc`;
 }
 
-/** Lists the VMs of one location that lack their goal identity, in a stable order. */
+/**
+ * Lists the VMs of one location that lack their goal identity, in a stable order. `groupSeen` is empty where the group of
+ * a VM is not shown: it may not be read, so nobody knows whether a service manages it.
+ */
 export function goalMissingQuery(filter: VmFilter, location: string): string {
-  return `${verdicts(filter, location)}
+  const seen = filter.policy.includeManagedGroups ? '' : ', groupSeen';
+  return `${verdicts(filter, location, JOIN_GROUPS)}
 | where verdict == ${quote(GOAL_MISSING)}
-| project id, subscriptionId, location
+| project id, subscriptionId, location${seen}
 | order by id asc`;
 }
 
@@ -47,7 +51,11 @@ export function scopesQuery(groups: readonly Scope[]): string {
 // The same rules as domain/decide.ts, in the order of its reasons; a property test holds the two together. Only
 // functions that public Resource Graph queries use (azure-facts, section 4 "Dialect"). What Resource Graph gets
 // wrong, being stale, is decided again on a fresh read.
-function verdicts({ policy, excluded, groups }: VmFilter, location?: string): string {
+function verdicts(
+  { policy, excluded, groups }: VmFilter,
+  location?: string,
+  joinGroups = JOIN_MANAGED_GROUPS,
+): string {
   const rules = [
     ...excludedRules(excluded),
     ...(policy.exclusionTag ? [[hasTag(policy.exclusionTag), 'exclusion-tag']] : []),
@@ -58,20 +66,23 @@ function verdicts({ policy, excluded, groups }: VmFilter, location?: string): st
   ];
   const cases = rules.map(([condition, reason]) => `  ${condition}, ${quote(reason as string)},`);
   return `resources
-| where type =~ 'microsoft.compute/virtualmachines'${location === undefined ? '' : `\n| where location =~ ${quote(location)}`}${onlyGroups(groups)}${policy.includeManagedGroups ? '' : JOIN_GROUP_OWNER}
+| where type =~ 'microsoft.compute/virtualmachines'${location === undefined ? '' : `\n| where location =~ ${quote(location)}`}${onlyGroups(groups)}${policy.includeManagedGroups ? '' : joinGroups}
 | extend identityType = tolower(tostring(identity.type)), keys = tolower(tostring(bag_keys(identity.userAssignedIdentities))), goal = ${goal(policy)}
 | extend verdict = case(
 ${cases.join('\n')}
   ${quote(GOAL_MISSING)})`;
 }
 
-const JOIN_GROUP_OWNER = `
+const joinGroups = (condition: string) => `
 | extend groupName = tolower(resourceGroup)
 | join kind=leftouter (
     resourcecontainers
-    | where type =~ ${quote(GROUPS)} and isnotempty(managedBy)
-    | project subscriptionId, groupName = tolower(name), groupOwner = managedBy
+    | where type =~ ${quote(GROUPS)}${condition}
+    | project subscriptionId, groupName = tolower(name), groupOwner = managedBy, groupSeen = name
   ) on subscriptionId, groupName`;
+// Counting looks at the whole tenant: managed groups are few.
+const JOIN_MANAGED_GROUPS = joinGroups(' and isnotempty(managedBy)');
+const JOIN_GROUPS = joinGroups('');
 
 // The goal of each row, from the one place that knows how goals are spelled: placeholders become columns.
 function goal(policy: Policy): string {

@@ -31,7 +31,8 @@ export function groupExists(
   subscriptionId: string,
   resourceGroup: string,
 ): Promise<boolean> {
-  return exists(clients.resources(subscriptionId).resourceGroups.checkExistence(resourceGroup));
+  // Not HEAD, whose answer has no body: a refusal could not say which right is missing.
+  return exists(clients.resources(subscriptionId).resourceGroups.get(resourceGroup));
 }
 
 /** `managedBy` of a resource group; empty when nobody manages it or it does not exist. Throws AzureError. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { grantSteps, remediatorRole } from '../domain/azCommands.ts';
 import { fold, type Scope } from '../domain/resourceId.ts';
 import type { ResolvedScopes, ScopeSet } from '../domain/scopes.ts';
 import type { AzureClients } from './clients.ts';
@@ -10,6 +11,8 @@ import { inRequests, type QueryScope, queryPages } from './resourceGraph.ts';
 export interface ScopeProblem {
   readonly scope: string;
   readonly message: string;
+  /** What to do about it. */
+  readonly next: string;
 }
 
 /** The scopes as Azure knows them now. */
@@ -29,12 +32,11 @@ export class ScopeError extends Error {
   override readonly name = 'ScopeError';
 }
 
-type Clients = Pick<AzureClients, 'resourceGraph'>;
+type Clients = Pick<AzureClients, 'resourceGraph' | 'signedInAs'>;
 
 const UNREADABLE = 'does not exist, or the remediator cannot read it';
-
-/** What to do about a scope that cannot be read. */
-export const UNREADABLE_NEXT = 'Correct SCOPES, or grant the Reader role there.';
+const SUBSCRIPTION_READ = 'Microsoft.Resources/subscriptions/read';
+const NO_SUBSCRIPTIONS = 'holds no subscription, or none that the remediator can read';
 
 const containerRow = z.object({
   id: z.string(),
@@ -55,23 +57,24 @@ export async function resolveScopes(
   excluded: readonly Scope[],
 ): Promise<Coverage> {
   const names = new Map<string, string>();
-  const problems: ScopeProblem[] = [];
+  const unread: Unread[] = [];
   const underGroups = new Set<string>();
   const requests: QueryScope[] = [];
   for (const scope of included) {
     if (scope.kind !== 'managementGroup') continue;
     const found = await subscriptionsUnder(clients, scope.name, names).catch((error: unknown) =>
-      passBy(error, scope, problems),
+      passBy(error, scope, unread),
     );
     if (!found) continue;
+    // Azure leaves out what we may not read, silently: nothing at all would look like a tenant without VMs.
+    if (found.size === 0) unread.push({ scope: scope.id, message: NO_SUBSCRIPTIONS });
     if (![...found].every((id) => underGroups.has(id))) requests.push({ managementGroup: scope.name });
     for (const id of found) underGroups.add(id);
   }
-  const explicit = await explicitScopes(clients, included, underGroups, names, problems);
+  const explicit = await explicitScopes(clients, included, underGroups, names, unread);
+  const problems = await withNextSteps(clients, included, unread);
   if (problems.length > 0 && requests.length === 0 && explicit.requests.length === 0) {
-    throw new ScopeError(
-      `None of the SCOPES can be worked on. ${UNREADABLE_NEXT}\n${problems.map(problemLine).join('\n')}`,
-    );
+    throw new ScopeError(`None of the SCOPES can be worked on.\n${problems.map(problemText).join('\n')}`);
   }
   const scopes = {
     included: {
@@ -85,8 +88,30 @@ export async function resolveScopes(
   return { scopes, requests: all, groups: explicit.groups, subscriptionNames: names, problems };
 }
 
-function problemLine(problem: ScopeProblem): string {
-  return `  ${problem.scope} ${problem.message}`;
+type Unread = Omit<ScopeProblem, 'next'>;
+
+async function withNextSteps(
+  clients: Clients,
+  included: readonly Scope[],
+  unread: readonly Unread[],
+): Promise<ScopeProblem[]> {
+  if (unread.length === 0) return [];
+  const principal = await clients.signedInAs().catch(() => undefined);
+  return unread.map((problem) => {
+    const [, subscriptions, subscriptionId = '', groups] = problem.scope.split('/');
+    const isGroup = groups !== undefined && fold(subscriptions ?? '') === 'subscriptions';
+    const grant = grantSteps({
+      principal: principal ?? '"object id of the remediator"',
+      role: remediatorRole(included, subscriptionId),
+      scope: problem.scope,
+      actions: [isGroup ? 'Microsoft.Resources/subscriptions/resourceGroups/read' : SUBSCRIPTION_READ],
+    });
+    return { ...problem, next: `Correct SCOPES if it is wrong. ${grant}` };
+  });
+}
+
+function problemText({ scope, message, next }: ScopeProblem): string {
+  return `  ${scope} ${message}\n    → ${next}`;
 }
 
 async function explicitScopes(
@@ -94,7 +119,7 @@ async function explicitScopes(
   included: readonly Scope[],
   underGroups: ReadonlySet<string>,
   names: Map<string, string>,
-  problems: ScopeProblem[],
+  unread: Unread[],
 ) {
   const subscriptions = new Set<string>();
   const groups = new Map<string, Scope & { kind: 'resourceGroup' }>();
@@ -129,7 +154,7 @@ async function explicitScopes(
   }
   const exists = (id: string) => {
     if (readable.has(id)) return true;
-    problems.push({ scope: id, message: UNREADABLE });
+    unread.push({ scope: id, message: UNREADABLE });
     return false;
   };
   const goodSubscriptions = [...subscriptions].filter((id) => exists(`/subscriptions/${id}`));
@@ -153,14 +178,17 @@ async function excludedSet(
     if (scope.kind === 'resourceGroup') set.resourceGroups.add(fold(scope.id));
     if (scope.kind === 'virtualMachine') set.virtualMachines.add(fold(scope.id));
     if (scope.kind !== 'managementGroup') continue;
-    try {
-      for (const id of await subscriptionsUnder(clients, scope.name, names)) set.subscriptions.add(id);
-    } catch (error) {
-      if (!isAboutScope(toAzureError(error))) throw error;
+    const found = await subscriptionsUnder(clients, scope.name, names).catch((error: unknown) => {
+      if (isAboutScope(toAzureError(error))) return new Set<string>();
+      throw error;
+    });
+    // One that seems to hold nothing may hold what we may not read, and yet may write.
+    if (found.size === 0) {
       throw new ScopeError(
-        `EXCLUDED_SCOPES has ${scope.id}, which does not exist or cannot be read, so what it holds could not be kept out. Correct it, or grant the Reader role there.`,
+        `EXCLUDED_SCOPES has ${scope.id}, which does not exist, is empty or cannot be read, so what it holds could not be kept out. Correct it, or grant ${SUBSCRIPTION_READ} there.`,
       );
     }
+    for (const id of found) set.subscriptions.add(id);
   }
   return set;
 }
@@ -185,10 +213,10 @@ function remember(rows: readonly z.infer<typeof containerRow>[], names: Map<stri
 }
 
 /** Notes a scope that Azure refuses; an error about anything else goes on. */
-function passBy(error: unknown, scope: Scope, problems: ScopeProblem[]): undefined {
+function passBy(error: unknown, scope: Scope, unread: Unread[]): undefined {
   const failure = toAzureError(error);
   if (!isAboutScope(failure)) throw failure;
-  problems.push({
+  unread.push({
     scope: scope.id,
     message: `${UNREADABLE} (${failure.message})`,
   });

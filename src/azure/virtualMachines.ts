@@ -10,7 +10,7 @@ import type { ResourceId } from '../domain/resourceId.ts';
 import { vmIdentity } from '../domain/vmIdentity.ts';
 import { inRegion } from './callContext.ts';
 import type { AzureClients } from './clients.ts';
-import { AzureError, kindOf, readArmError } from './errors.ts';
+import { AzureError, kindOf, readArmError, toAzureError } from './errors.ts';
 
 /** A VM as just read: what decisions need, and the ETag a write must carry. */
 export interface VmReading {
@@ -72,8 +72,9 @@ export async function patchVmIdentity(
 }
 
 /**
- * Why an operation failed, from its status, which says more than the VM does. Undefined when it did not fail or
- * cannot be read. The URL is Azure's, but a token is sent to it, so it must be of the same host as the client's.
+ * Why an operation failed, from its status, which says more than the VM does. Undefined when it did not fail or Azure
+ * gave no usable URL: a token is sent to it, so it must be of the same host as the client's. Throws AzureError when the
+ * status cannot be read.
  */
 export async function operationError(
   clients: Clients,
@@ -91,7 +92,7 @@ export async function operationError(
     return (
       failure && new AzureError(kindOf(undefined, failure), oneLine(`${failure.code}: ${failure.message}`))
     );
-  } catch {
-    return undefined;
+  } catch (error) {
+    throw toAzureError(error);
   }
 }

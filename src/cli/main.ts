@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { runDoctor } from './doctorCommand.ts';
 import { explainError } from './explainError.ts';
 import { runSweep } from './sweepCommand.ts';
 
@@ -24,6 +25,19 @@ program
   .action(async (options: { json?: boolean }) => {
     const clean = await runSweep(process.env, options.json === true);
     process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
+  });
+
+program
+  .command('doctor')
+  .description('look at what sweeps need in every subscription in scope, and say how to mend what is missing')
+  .option('--json', 'print one JSON line for each check, and a closing summary line')
+  .action(async (options: { json?: boolean }) => {
+    const result = await runDoctor(process.env, options.json === true);
+    process.exitCode = {
+      well: exitCodes.done,
+      gaps: exitCodes.someFailed,
+      'could-not-run': exitCodes.couldNotRun,
+    }[result];
   });
 
 // A reader that has seen enough, such as `head`, closes the pipe: no reason to complain.

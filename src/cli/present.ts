@@ -52,7 +52,8 @@ export function problemsText(problems: readonly Problem[]): string {
   );
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+/** Rows as a table, the first one its head; columns of numbers are set to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const numeric = (column: number) => column > 0 && /^[\d.%-]+$/.test(rows.at(-1)?.[column] ?? '');
   const line = (row: readonly string[]) =>

@@ -9,18 +9,18 @@ export interface Progress {
 
 const PLAIN_STEPS = 10;
 
-/** Shows progress over `total` VMs: a bar with rate and time left on a terminal, plain lines elsewhere. */
-export function startProgress(stream: NodeJS.WriteStream, total: number): Progress {
-  return stream.isTTY ? bar(stream, total) : plainLines(stream, total);
+/** Shows progress over `total` things: a bar with rate and time left on a terminal, plain lines elsewhere. */
+export function startProgress(stream: NodeJS.WriteStream, total: number, things = 'VMs'): Progress {
+  return stream.isTTY ? bar(stream, total, things) : plainLines(stream, total, things);
 }
 
-function bar(stream: NodeJS.WriteStream, total: number): Progress {
+function bar(stream: NodeJS.WriteStream, total: number, things: string): Progress {
   const startedAt = Date.now();
   let failed = 0;
   const single = new SingleBar(
     {
       stream,
-      format: '  {bar} {percentage}%  {value}/{total} VMs  {rate}/s  {eta_formatted} left{failures}',
+      format: `  {bar} {percentage}%  {value}/{total} ${things}  {rate}/s  {eta_formatted} left{failures}`,
       barsize: Math.max(10, Math.min(40, (stream.columns ?? 80) - 60)),
       hideCursor: true,
       linewrap: false,
@@ -40,7 +40,7 @@ function bar(stream: NodeJS.WriteStream, total: number): Progress {
   };
 }
 
-function plainLines(stream: NodeJS.WriteStream, total: number): Progress {
+function plainLines(stream: NodeJS.WriteStream, total: number, things: string): Progress {
   let done = 0;
   let failed = 0;
   let shown = 0;
@@ -51,7 +51,7 @@ function plainLines(stream: NodeJS.WriteStream, total: number): Progress {
       const tenth = Math.floor((done / total) * PLAIN_STEPS);
       if (tenth === shown) return;
       shown = tenth;
-      stream.write(`${done} of ${total} VMs done${failed > 0 ? `, ${failed} failed` : ''}\n`);
+      stream.write(`${done} of ${total} ${things} done${failed > 0 ? `, ${failed} failed` : ''}\n`);
     },
     stop: () => undefined,
   };

@@ -10,18 +10,28 @@ export type ReasonOf<N extends OutcomeName> = keyof Reasons[N];
 /** Why something failed: the reason codes of `failed`. */
 export type FailureReason = ReasonOf<'failed'>;
 
-/** How the look at one VM ended. `detail` is Azure's own message, where there was one. */
+/**
+ * How the look at one VM ended. `detail` is Azure's own message, where there was one; `next` the next step where more is
+ * known than the reason's own says.
+ */
 export type Outcome = {
   [N in OutcomeName]: {
     readonly outcome: N;
     readonly reason: ReasonOf<N>;
     readonly detail?: string;
+    readonly next?: string;
   };
 }[OutcomeName];
 
 /** Makes an outcome; the type holds reasons to their outcome. */
-export function outcome<N extends OutcomeName>(name: N, reason: ReasonOf<N>, detail?: string): Outcome {
-  return { outcome: name, reason, ...(detail === undefined ? {} : { detail }) } as Outcome;
+export function outcome<N extends OutcomeName>(
+  name: N,
+  reason: ReasonOf<N>,
+  detail?: string,
+  next?: string,
+): Outcome {
+  const more = { ...(detail !== undefined && { detail }), ...(next !== undefined && { next }) };
+  return { outcome: name, reason, ...more } as Outcome;
 }
 
 /** The outcome a verdict of the Resource Graph query stands for: VMs that are left alone. Throws on any other text. */
@@ -42,13 +52,15 @@ export function reasonText(of: Pick<Outcome, 'outcome' | 'reason'>): Reason {
 
 /** The next step for an operator, with the ids of this VM filled in; empty when there is nothing to do. */
 export function nextStep(
-  of: Pick<Outcome, 'outcome' | 'reason'>,
+  of: Pick<Outcome, 'outcome' | 'reason' | 'next'>,
   vm: Pick<ResourceId, 'id' | 'subscriptionId' | 'resourceGroup'>,
   goal: string,
 ): string {
+  if (of.next !== undefined) return of.next;
   return reasonText(of)
     .next.replaceAll('{vm}', vm.id)
     .replaceAll('{subscription}', `/subscriptions/${vm.subscriptionId}`)
+    .replaceAll('{subscriptionId}', vm.subscriptionId)
     .replaceAll('{group}', resourceGroupId(vm.subscriptionId, vm.resourceGroup))
     .replaceAll('{identity}', goal);
 }

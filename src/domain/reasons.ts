@@ -1,7 +1,10 @@
 /** What a reason code means, and what a person can do about it. */
 export interface Reason {
   readonly meaning: string;
-  /** The next step; empty when there is nothing to do. `{vm}`, `{subscription}`, `{group}` and `{identity}` stand for ids. */
+  /**
+   * The next step; empty when there is nothing to do. `{vm}`, `{subscription}`, `{subscriptionId}`, `{group}` and
+   * `{identity}` stand for ids.
+   */
   readonly next: string;
   /** Trying again within minutes may help; without it only a person, or the next sweep, can. */
   readonly passing?: true;
@@ -57,7 +60,7 @@ export const reasons = {
   failed: {
     forbidden: {
       meaning: 'The remediator lacks a right on the VM, its group or its subscription.',
-      next: 'Grant the action named in the message to the remediator at {subscription}; a new grant takes up to 10 minutes to work.',
+      next: 'Grant the rights named in the message to the remediator at {subscription}; a new grant takes up to 10 minutes to work.',
     },
     'identity-forbidden': {
       meaning: 'The remediator may not assign the goal identity, or the identity does not exist.',
@@ -71,6 +74,10 @@ export const reasons = {
       meaning: 'Azure refused the goal identity, as it does while a new one is not visible everywhere.',
       next: 'The next sweep tries again. If it stays, look whether {identity} restricts what it may be assigned to.',
       passing: true,
+    },
+    'identity-region': {
+      meaning: 'Azure makes no managed identities in the region of the VM.',
+      next: 'Create {identity} by hand in another region; it serves VMs of every region.',
     },
     'deny-assignment': {
       meaning: 'A deny assignment protects the VM, as managed applications and locked-down clusters have.',
@@ -90,7 +97,7 @@ export const reasons = {
     },
     'provider-not-registered': {
       meaning: 'A resource provider is not registered in the subscription.',
-      next: 'Register it: az provider register --namespace Microsoft.ManagedIdentity --subscription {subscription}',
+      next: 'Register it: az provider register --namespace Microsoft.ManagedIdentity --subscription {subscriptionId}',
     },
     conflict: {
       meaning: 'Other writers changed the VM each time before our write.',

@@ -1,4 +1,4 @@
-import type { AzureClients } from '../azure/clients.ts';
+import type { App } from '../app.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
 import {
   createGroup,
@@ -8,9 +8,12 @@ import {
   isLocked,
   lockIdentity,
 } from '../azure/managedIdentities.ts';
+import { createIdentity as createIdentityCommand } from '../domain/azCommands.ts';
 import type { FailureReason } from '../domain/outcome.ts';
-import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
-import type { Settings } from '../settings.ts';
+import { fold, parseIdentityId, type ResourceId, resourceGroupId } from '../domain/resourceId.ts';
+import { stepFor } from './nextSteps.ts';
+import { once } from './once.ts';
+import { type Gap, preflight } from './preflight.ts';
 
 /** Said on every lock we make, since people find the lock before they find this app. */
 export const LOCK_NOTES =
@@ -22,81 +25,135 @@ export type GoalIdentity =
       readonly state: 'ready';
       /** True when this app has just created it: Compute may not see it for some seconds. */
       readonly fresh: boolean;
-      /** Set when the identity is there but could not be locked. */
-      readonly unlocked: AzureError | undefined;
+      /** Set when the identity is there but could not be locked: why, and what to do. */
+      readonly unlocked: Unlocked | undefined;
       /**
        * Runs an assignment. With a fresh identity the first one goes ahead alone, waiting until Compute sees the
        * identity, and the others follow: else each of them would be refused once.
        */
       admit<T>(assignment: () => Promise<T>): Promise<T>;
+      /** Why Azure refused to let us assign it: on the identity alone, so to whatever other VM, too. */
+      refusal(): Gap | undefined;
+      refuse(why: Gap): void;
     }
-  | { readonly state: 'failed'; readonly reason: FailureReason; readonly detail: string };
+  | ({ readonly state: 'failed' } & Gap);
+
+/** Why an identity could not be locked, and what to do. */
+export type Unlocked = Pick<Required<Gap>, 'detail' | 'next'>;
+
+/** The VM for which an identity is wanted. */
+export interface VmPlace {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly location: string;
+}
 
 /** Sees to goal identities. */
 export interface GoalIdentities {
+  /** What keeps all VMs of the subscription from being assigned, as far as few reads can tell. Never throws. */
+  lookBefore(goal: string, vm: VmPlace): Promise<Gap | undefined>;
   /**
-   * Makes sure the goal identity of a location exists and is locked, as the mode asks (R6). Works once for each
-   * identity, however many VMs ask at the same time; never throws.
+   * Makes sure the goal identity of a VM exists and is locked, as the mode asks (R6), after looking before. Works once
+   * for each identity, however many VMs ask at the same time; never throws.
    */
-  ensure(goal: string, location: string): Promise<GoalIdentity>;
+  ensure(goal: string, vm: VmPlace): Promise<GoalIdentity>;
 }
 
-type Needs = {
-  readonly clients: Pick<AzureClients, 'identities' | 'locks' | 'resources'>;
-  readonly settings: Pick<Settings, 'policy' | 'resourceGroupLocation' | 'identityTags' | 'lockIdentities'>;
-};
-
 /** Sees to goal identities for one sweep or one event. What it found holds for its lifetime, so make a new one for the next. */
-export function goalIdentities({ clients, settings }: Needs): GoalIdentities {
+export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'settings'>): GoalIdentities {
+  const subscriptions = new Map<string, Promise<Gap | undefined>>();
   const identities = new Map<string, Promise<GoalIdentity>>();
-  const groups = new Map<string, Promise<void>>();
+  const groupsFound = new Map<string, Promise<boolean>>();
+  const groupsMade = new Map<string, Promise<void>>();
   const { policy, resourceGroupLocation, identityTags, lockIdentities } = settings;
   const mode = policy.identity.kind;
-
-  function ensureGroup(id: ResourceId): Promise<void> {
-    return once(groups, fold(`${id.subscriptionId}/${id.resourceGroup}`), async () => {
-      if (await groupExists(clients, id.subscriptionId, id.resourceGroup)) return;
-      await createGroup(clients, id.subscriptionId, id.resourceGroup, resourceGroupLocation, identityTags);
-    });
-  }
+  const checks = preflight({ clients, settings });
 
   async function ensureIdentity(id: ResourceId, location: string): Promise<GoalIdentity> {
-    const present = await identityExists(clients, id);
-    if (!present && mode !== 'builtIn') {
-      return { state: 'failed', reason: 'identity-missing', detail: `${id.id} does not exist.` };
+    const present = await isPresent(id);
+    if (present === false && mode !== 'builtIn') {
+      const next = `Create it, or correct the settings that name it: ${createIdentityCommand(id, location)}`;
+      return { state: 'failed', reason: 'identity-missing', detail: `${id.id} does not exist.`, next };
     }
-    if (!present) {
-      await ensureGroup(id);
-      await createIdentity(clients, id, location, identityTags);
+    const { subscriptionId, resourceGroup } = id;
+    const group = fold(resourceGroupId(subscriptionId, resourceGroup));
+    const groupPresent =
+      present !== false ||
+      (await once(groupsFound, group, () => groupExists(clients, subscriptionId, resourceGroup)));
+    const gap = await checks.identity(id, location, { present, groupPresent });
+    if (gap) return { state: 'failed', ...gap };
+    if (!groupPresent) {
+      await once(groupsMade, group, () =>
+        createGroup(clients, subscriptionId, resourceGroup, resourceGroupLocation, identityTags),
+      );
     }
-    const admit = present ? <T>(assignment: () => Promise<T>) => assignment() : firstAlone();
-    return { state: 'ready', fresh: !present, unlocked: await ensureLock(id), admit };
+    if (present === false) await createIdentity(clients, id, location, identityTags);
+    const admit = present === false ? firstAlone() : <T>(assignment: () => Promise<T>) => assignment();
+    let refusal: Gap | undefined;
+    return {
+      state: 'ready',
+      fresh: present === false,
+      unlocked: await ensureLock(id),
+      admit,
+      refusal: () => refusal,
+      refuse: (why) => {
+        refusal ??= why;
+      },
+    };
   }
 
-  async function ensureLock(id: ResourceId): Promise<AzureError | undefined> {
+  // An identity of your own may be assigned by whom it cannot be read: then the first assignment tells.
+  async function isPresent(id: ResourceId): Promise<boolean | undefined> {
+    try {
+      return await identityExists(clients, id);
+    } catch (error) {
+      const failure = toAzureError(error);
+      if (failure.kind === 'forbidden' && mode !== 'builtIn') return undefined;
+      throw failure;
+    }
+  }
+
+  async function ensureLock(id: ResourceId): Promise<Unlocked | undefined> {
     // A central identity of the customer's may not even be in a subscription of ours (R3).
     if (!lockIdentities || mode === 'ownCentral') return undefined;
     try {
       if (!(await isLocked(clients, id))) await lockIdentity(clients, id, LOCK_NOTES);
       return undefined;
     } catch (error) {
-      return toAzureError(error);
+      const failure = toAzureError(error);
+      const grant =
+        stepFor(settings, failure, id.subscriptionId) ??
+        'Grant Microsoft.Authorization/locks/write to the remediator there.';
+      return { detail: failure.message, next: `${grant} Or set LOCK_IDENTITIES=false.` };
     }
   }
 
+  async function lookBefore(
+    goal: string,
+    { subscriptionId, resourceGroup }: VmPlace,
+  ): Promise<Gap | undefined> {
+    const id = parseIdentityId(goal);
+    if (!id) return { reason: 'invalid-request', detail: `${goal} is not an identity id.` };
+    const group = mode === 'ownCentral' ? resourceGroup : id.resourceGroup;
+    return once(subscriptions, fold(subscriptionId), () => checks.subscription(subscriptionId, group));
+  }
+
   return {
-    ensure: (goal, location) =>
-      once(identities, fold(goal), async () => {
-        const id = parseIdentityId(goal);
-        if (!id)
-          return { state: 'failed', reason: 'invalid-request', detail: `${goal} is not an identity id.` };
+    lookBefore,
+    async ensure(goal, vm) {
+      const gap = await lookBefore(goal, vm);
+      if (gap) return { state: 'failed', ...gap };
+      return once(identities, fold(goal), async () => {
         try {
-          return await ensureIdentity(id, location);
+          return await ensureIdentity(parseIdentityId(goal) as ResourceId, vm.location);
         } catch (error) {
           const failure = toAzureError(error);
-          return { state: 'failed', reason: failureReason(failure), detail: failure.message };
+          const next = stepFor(settings, failure, vm.subscriptionId);
+          const reason = failureReason(failure);
+          return { state: 'failed', reason, detail: failure.message, ...(next !== undefined && { next }) };
         }
-      }),
+      });
+    },
   };
 }
 
@@ -117,10 +174,4 @@ function firstAlone(): <T>(assignment: () => Promise<T>) => Promise<T> {
     first = run.catch(() => undefined);
     return run;
   };
-}
-
-function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  const known = made.get(key) ?? make();
-  made.set(key, known);
-  return known;
 }

@@ -27,8 +27,8 @@ export function portions(work: readonly SubscriptionWork[], size = 1000): Subscr
 }
 
 /** The same VMs, one of each subscription in turn, so that every subscription's own limits are used side by side. */
-export function interleave(vms: readonly ResourceId[]): ResourceId[] {
-  const queues = [...Map.groupBy(vms, (vm) => fold(vm.subscriptionId)).values()];
+export function interleave<T extends { readonly vm: ResourceId }>(vms: readonly T[]): T[] {
+  const queues = [...Map.groupBy(vms, ({ vm }) => fold(vm.subscriptionId)).values()];
   const longest = Math.max(0, ...queues.map((queue) => queue.length));
   return Array.from({ length: longest }, (_, turn) => queues.map((queue) => queue[turn]))
     .flat()

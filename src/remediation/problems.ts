@@ -1,4 +1,4 @@
-import { type ScopeProblem, UNREADABLE_NEXT } from '../azure/scopeResolution.ts';
+import type { ScopeProblem } from '../azure/scopeResolution.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { GoalIdentities } from './goalIdentities.ts';
@@ -25,7 +25,12 @@ const ABOUT_ONE_VM = new Set([
   'not-allowed',
   'deny-policy',
 ]);
-const ABOUT_THE_IDENTITY = new Set(['identity-missing', 'identity-forbidden', 'identity-not-ready']);
+const ABOUT_THE_IDENTITY = new Set([
+  'identity-missing',
+  'identity-forbidden',
+  'identity-not-ready',
+  'identity-region',
+]);
 const MOST_PROBLEMS = 1000;
 
 /** Collects problems while a sweep runs. */
@@ -53,13 +58,8 @@ export function problemCollector(): Problems {
 
   return {
     add: entry,
-    addScope: ({ scope, message }) =>
-      entry({
-        subject: scope,
-        reason: 'scope-unreadable',
-        detail: message,
-        next: UNREADABLE_NEXT,
-      }),
+    addScope: ({ scope, message, next }) =>
+      entry({ subject: scope, reason: 'scope-unreadable', detail: message, next }),
     addFailure({ vm, goal, outcome }) {
       if (outcome.outcome !== 'failed') return;
       const subject = subjectOf(outcome.reason, vm, goal);
@@ -71,17 +71,17 @@ export function problemCollector(): Problems {
 }
 
 /** Reports identities that exist but could not be locked; assigning goes on all the same. */
-export function noticingUnlocked(identities: GoalIdentities, problems: Problems): GoalIdentities {
+export function noticingUnlocked(
+  identities: GoalIdentities,
+  problems: Pick<Problems, 'add'>,
+): GoalIdentities {
   return {
-    async ensure(goal, location) {
-      const identity = await identities.ensure(goal, location);
+    ...identities,
+    async ensure(goal, vm) {
+      const identity = await identities.ensure(goal, vm);
       if (identity.state === 'ready' && identity.unlocked) {
-        problems.add({
-          subject: goal,
-          reason: 'identity-unlocked',
-          detail: identity.unlocked.message,
-          next: 'Grant Microsoft.Authorization/locks/write to the remediator there, or set LOCK_IDENTITIES=false.',
-        });
+        const { detail, next } = identity.unlocked;
+        problems.add({ subject: goal, reason: 'identity-unlocked', detail, next });
       }
       return identity;
     },

@@ -1,8 +1,10 @@
-import { goalMissingVms } from '../azure/inventory.ts';
+import { type GoalMissingVm, goalMissingVms } from '../azure/inventory.ts';
+import { groupManagedBy } from '../azure/managedIdentities.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
-import type { ResourceId } from '../domain/resourceId.ts';
+import { fold, resourceGroupId } from '../domain/resourceId.ts';
+import { once } from './once.ts';
 import { interleave, portions, type SubscriptionWork, shuffle } from './portions.ts';
 import { slots } from './slots.ts';
 import { type Remediation, startRemediation, type VmReport } from './vm.ts';
@@ -29,8 +31,6 @@ export interface RegionRun {
 // memory. Portions have places of their own, so that one subscription's trouble keeps no other one waiting.
 const VMS_AT_ONCE = 16;
 const PORTIONS_AT_ONCE = 8;
-// The query has left out VMs in managed groups already.
-const unmanaged = async () => '';
 
 /**
  * Remediates one region: pages through its VMs, one subscription in turn with the others, and reports each VM looked
@@ -46,6 +46,7 @@ export async function remediateRegion(
   const { policy, excludedScopes, failureThreshold } = app.settings;
   const portionSlots = slots(PORTIONS_AT_ONCE);
   const running = new Set<Promise<void>>();
+  const groups = new Map<string, Promise<string>>();
   let failed = 0;
   let cut = false;
 
@@ -60,8 +61,17 @@ export async function remediateRegion(
     return run.takeAssignment() ? undefined : outcome('deferred', 'sweep-limit');
   };
 
-  function begin(vm: ResourceId, ended: () => void): void {
-    const candidate = { vm, location, groupManagedBy: unmanaged };
+  // The query has left out VMs in managed groups already, where it could see the group.
+  async function managerOf({ vm, groupSeen }: GoalMissingVm): Promise<string> {
+    const { subscriptionId, resourceGroup } = vm;
+    if (groupSeen) return '';
+    return once(groups, fold(resourceGroupId(subscriptionId, resourceGroup)), () =>
+      groupManagedBy(app.clients, subscriptionId, resourceGroup),
+    );
+  }
+
+  function begin(missing: GoalMissingVm, ended: () => void): void {
+    const candidate = { vm: missing.vm, location, groupManagedBy: () => managerOf(missing) };
     const begun = startRemediation(context, candidate)
       .finally(ended)
       .then(async (start) => report(start.state === 'ended' ? start.report : await start.confirm()));
@@ -78,16 +88,17 @@ export async function remediateRegion(
       if (cut) return;
       const pages = goalMissingVms(app.clients, run.coverage, policy, excludedScopes, location, ids);
       for await (const page of pages) {
-        for (const vm of interleave(page)) {
+        for (const missing of interleave(page)) {
           await vmSlots.enter();
           cut ||= run.stopped();
           if (cut) return;
           const deferred = whyNot();
           if (!deferred) {
-            begin(vm, vmSlots.leave);
+            begin(missing, vmSlots.leave);
             continue;
           }
           vmSlots.leave();
+          const { vm } = missing;
           const goal = goalIdentity(policy.identity, { ...vm, location });
           report({ vm, location, goal, outcome: deferred, attempts: 0 });
         }

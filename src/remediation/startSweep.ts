@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { UNREADABLE_NEXT } from '../azure/scopeResolution.ts';
 import { count, outcome } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
 import { nextTime } from '../schedule.ts';
+import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
 import type { Shared } from './shared.ts';
 
@@ -22,10 +22,10 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
   const sweepId = randomUUID();
   const until = new Date(nextTime(settings.sweepSchedule, clock.now())).toISOString();
   const covered = await coverage();
-  for (const { scope, message } of covered.problems) {
-    log.warn('A scope cannot be worked on', { sweepId, scope, message, next: UNREADABLE_NEXT });
-  }
-  const { regions, tally } = await planSweep(app, covered);
+  for (const problem of covered.problems) log.warn('A scope cannot be worked on', { sweepId, ...problem });
+  const { counts, regions, tally } = await planSweep(app, covered);
+  const blind = counts.length === 0 ? await whyNothingSeen(app, covered) : undefined;
+  if (blind) log.error('No virtual machine is seen', { sweepId, ...blind });
   const missing = regions.reduce((sum, { total }) => sum + total, 0);
 
   let left = settings.maxAssignments;

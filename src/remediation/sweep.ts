@@ -6,6 +6,7 @@ import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { count, emptyTally, outcome, type Tally } from '../domain/outcome.ts';
 import { exclusive } from './exclusive.ts';
 import { goalIdentities } from './goalIdentities.ts';
+import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
 import { noticingUnlocked, type Problem, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
@@ -52,6 +53,8 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
   for (const problem of coverage.problems) problems.addScope(problem);
   const { counts, regions, tally } = await planSweep(app, coverage);
   observer.onCounts?.(counts, coverage);
+  const blind = counts.length === 0 ? await whyNothingSeen(app, coverage) : undefined;
+  if (blind) problems.add(blind);
 
   let left = settings.maxAssignments;
   const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);

@@ -9,6 +9,8 @@ import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { ResolvedScopes } from '../domain/scopes.ts';
 import type { Exclusive } from './exclusive.ts';
 import { failureReason, type GoalIdentities, type GoalIdentity } from './goalIdentities.ts';
+import { stepFor } from './nextSteps.ts';
+import type { Gap } from './preflight.ts';
 
 /** What remediating VMs needs: the app, the scopes as resolved now, and the goal identities seen to so far. */
 export interface Remediation {
@@ -77,23 +79,27 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
   try {
     const unread = reasonNotToRead(vm, policy, scopes);
     if (unread) return end(unread);
+    // Where the query has found the VM already, what keeps its whole subscription is asked before anything of its own.
+    const found = candidate.location !== undefined && policy.effect === 'DeployIfNotExists';
+    const gap = found ? await identities.lookBefore(goal, { ...vm, location }) : undefined;
+    if (gap) return end(outcomeOfGap(gap));
     const groupManagedBy = await candidate.groupManagedBy();
     const decideReading = ({ facts }: VmReading) => decide({ ...facts, groupManagedBy }, policy, scopes);
     let first: VmReading | undefined;
     // Without leave to write, not even the goal identity may be made: read and decide, nothing more.
-    if (candidate.location === undefined || policy.effect !== 'DeployIfNotExists') {
+    if (!found) {
       first = await readVm(app.clients, vm);
       const decision = decideReading(first);
       location = first.facts.location;
       goal = decision.goal;
       if (decision.action === 'leave') return end(decision.outcome);
     }
-    const identity = await identities.ensure(goal, location);
-    if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));
+    const identity = await identities.ensure(goal, { ...vm, location });
+    if (identity.state === 'failed') return end(outcomeOfGap(identity));
     const known = { vm, location, goal };
     return await identity.admit(() => assign(app, known, identity, decideReading, end, first));
   } catch (error) {
-    return end(outcomeOfError(toAzureError(error)));
+    return end(outcomeOfError(app, vm, toAzureError(error)));
   }
 }
 
@@ -106,6 +112,8 @@ async function assign(
   first: VmReading | undefined,
 ): Promise<Started> {
   const { vm, goal } = known;
+  const refusal = identity.refusal();
+  if (refusal) return end(outcomeOfGap(refusal), 0);
   let reading = first ?? (await readVm(app.clients, vm));
   for (let attempt = 1; ; attempt++) {
     const { facts, etag } = reading;
@@ -120,7 +128,9 @@ async function assign(
     } catch (error) {
       const failure = toAzureError(error);
       if (attempt >= MAX_ATTEMPTS || !isWorthAnother(failure, identity.fresh, attempt)) {
-        return end(outcomeOfError(failure), attempt);
+        const result = outcomeOfError(app, vm, failure);
+        if (result.reason === 'identity-forbidden') identity.refuse({ detail: failure.message, ...result });
+        return end(result, attempt);
       }
       await app.clock.sleep(backoffMs(failure, attempt, app.random));
       reading = await readVm(app.clients, vm);
@@ -154,26 +164,47 @@ async function confirm(
     await app.clock.sleep(app.settings.confirmAfterMs);
     const { facts } = await readVm(app.clients, vm);
     const state = fold(facts.provisioningState);
+    const carried = carries(facts.identity, goal);
     if (state === 'failed') {
-      const failure = await operationError(app.clients, vm, operationUrl, app.armEndpoint);
-      if (failure) return end(outcome('failed', operationReason(failure), failure.message));
+      const { failure, unread } = await readOperation(app, vm, operationUrl);
+      if (failure) return end(outcomeOfOperation(app, vm, failure));
+      if (unread && !carried) return end(outcomeUnread(app, vm, unread));
     }
     if (state === 'updating' || state === 'creating') return end(outcome('deferred', 'still-updating'));
-    return end(
-      carries(facts.identity, goal) ? outcome('assigned', 'goal-added') : outcome('failed', 'not-kept'),
-    );
+    return end(carried ? outcome('assigned', 'goal-added') : outcome('failed', 'not-kept'));
   } catch (error) {
-    return end(outcomeOfError(toAzureError(error)));
+    return end(outcomeOfError(app, vm, toAzureError(error)));
   }
 }
 
-function operationReason(failure: AzureError) {
-  const reason = failureReason(failure);
-  return reason === 'transient' || reason === 'unexpected' ? 'operation-failed' : reason;
+async function readOperation(app: App, vm: ResourceId, operationUrl: string | undefined) {
+  try {
+    const failure = await operationError(app.clients, vm, operationUrl, app.armEndpoint);
+    return { failure, unread: undefined };
+  } catch (error) {
+    return { failure: undefined, unread: toAzureError(error) };
+  }
 }
 
-function outcomeOfError(failure: AzureError): Outcome {
+function outcomeOfGap({ reason, detail, next }: Gap): Outcome {
+  return outcome('failed', reason, detail, next);
+}
+
+function outcomeOfOperation(app: App, vm: ResourceId, failure: AzureError): Outcome {
+  const next = stepFor(app.settings, failure, vm.subscriptionId);
+  const reason = failureReason(failure);
+  const vague = reason === 'transient' || reason === 'unexpected';
+  return outcome('failed', vague ? 'operation-failed' : reason, failure.message, next);
+}
+
+function outcomeUnread(app: App, vm: ResourceId, unread: AzureError): Outcome {
+  const next = stepFor(app.settings, unread, vm.subscriptionId);
+  return outcome('failed', 'operation-failed', `Why could not be read: ${unread.message}`, next);
+}
+
+function outcomeOfError(app: App, vm: ResourceId, failure: AzureError): Outcome {
   if (failure.kind === 'not-found') return outcome('excluded', 'vm-gone');
   if (failure.kind === 'being-deleted') return outcome('excluded', 'vm-deleting');
-  return outcome('failed', failureReason(failure), failure.message);
+  const next = stepFor(app.settings, failure, vm.subscriptionId);
+  return outcome('failed', failureReason(failure), failure.message, next);
 }

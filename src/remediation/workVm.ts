@@ -6,6 +6,7 @@ import { parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import type { Log } from '../log.ts';
 import type { VmMessage } from '../queues.ts';
 import { failureReason } from './goalIdentities.ts';
+import { noticingUnlocked } from './problems.ts';
 import type { Shared } from './shared.ts';
 import { remediateVm, type VmReport } from './vm.ts';
 
@@ -25,7 +26,7 @@ export async function workVm(
     log.warn('Message dropped: it names no VM', { id: message.id });
     return;
   }
-  const report = await remediateNamed(shared, vm);
+  const report = await remediateNamed(shared, vm, log);
   const { outcome: ended, location, goal, attempts } = report;
   const properties = {
     id: vm.id,
@@ -47,12 +48,14 @@ export async function workVm(
   if (again) throw new Error(`${vm.id}: ${ended.reason}. ${ended.detail ?? ''}`);
 }
 
-async function remediateNamed(shared: Shared, vm: ResourceId): Promise<VmReport> {
+async function remediateNamed(shared: Shared, vm: ResourceId, log: Log): Promise<VmReport> {
   const { app, exclusive } = shared;
   const coverage = await shared.coverage().catch(toScopesFailure);
   if ('outcome' in coverage) return { vm, location: '', goal: '', outcome: coverage, attempts: 0 };
   const { scopes } = coverage;
-  const identities = await shared.identities();
+  const identities = noticingUnlocked(await shared.identities(), {
+    add: (problem) => log.warn('Identity not locked', { ...problem }),
+  });
   const managed = !app.settings.policy.includeManagedGroups;
   const groupManagedBy = async () => (managed ? shared.groupManagedBy(vm) : '');
   const candidate = { vm, location: undefined, groupManagedBy };

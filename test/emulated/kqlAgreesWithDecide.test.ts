@@ -70,7 +70,11 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
         const pages = goalMissingVms(clients, coverage, read.policy, read.excludedScopes, location, [
           subscriptionId,
         ]);
-        for await (const page of pages) for (const vm of page) listed.add(vm.id.toLowerCase());
+        for await (const page of pages)
+          for (const { vm, groupSeen } of page) {
+            assert.ok(groupSeen);
+            listed.add(vm.id.toLowerCase());
+          }
       }
 
       const expected = new Map<string, number>();

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Azure } from '../../emulator/azure.ts';
 import type { Tally } from '../../src/domain/outcome.ts';
-import type { Log, Properties } from '../../src/log.ts';
 import type { RegionMessage } from '../../src/queues.ts';
 import { type Shared, shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { aLog, anApp, anAzure, callsTo, type Line, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
 let azure: Azure;
@@ -21,19 +20,6 @@ afterEach(() => {
   azure.journal.clear();
   azure.faults.clear();
 });
-
-interface Line {
-  readonly level: keyof Log;
-  readonly message: string;
-  readonly properties: Properties;
-}
-
-function aLog(): Log & { lines: Line[] } {
-  const lines: Line[] = [];
-  const at = (level: keyof Log) => (message: string, properties?: Properties) =>
-    void lines.push({ level, message, properties: properties ?? {} });
-  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-}
 
 const aShared = (settings: Record<string, string> = {}): Shared => shared(anApp(azure, settings));
 const errors = (log: { lines: Line[] }) => log.lines.filter(({ level }) => level === 'error');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RestError } from '@azure/core-rest-pipeline';
-import { type ErrorKind, errorOfResponse, toAzureError } from '../../../src/azure/errors.ts';
+import { type ErrorKind, errorOfResponse, readMissing, toAzureError } from '../../../src/azure/errors.ts';
 
 const enveloped = (code: string, message = 'm', details: unknown[] = []) => ({
   error: { code, message, details },
@@ -21,6 +21,7 @@ const cases: [string, number, unknown, ErrorKind][] = [
   ],
   ['a subscription that is gone', 404, enveloped('SubscriptionNotFound'), 'subscription-disabled'],
   ['an unregistered provider', 409, enveloped('MissingSubscriptionRegistration'), 'provider-not-registered'],
+  ['a region without identities', 400, enveloped('LocationNotAvailableForResourceType'), 'identity-region'],
   ['an identity not visible yet', 400, enveloped('FailedIdentityOperation'), 'identity-not-ready'],
   ['throttling inside the identity service', 429, enveloped('FailedIdentityOperation'), 'throttled'],
   ['an ETag that moved, flat body', 412, { code: 'PreconditionFailed', message: 'm' }, 'conflict'],
@@ -84,4 +85,41 @@ describe('toAzureError', () => {
   it('does not take a defect of ours for an error of Azure', () => {
     assert.equal(toAzureError(new TypeError('x is not a function')).kind, 'unexpected');
   });
+});
+
+describe('readMissing', () => {
+  const client = "The client 'app' with object id 'oid'";
+  const cases: [string, string, ReturnType<typeof readMissing>][] = [
+    [
+      'AuthorizationFailed',
+      `${client} does not have authorization to perform action 'A/b/read' over scope '/s/1' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
+      { right: { action: 'A/b/read', scope: '/s/1', objectId: 'oid' } },
+    ],
+    [
+      'the same as it was before 2018',
+      `${client} does not have authorization to perform action 'A/b/read' over scope '/s/1'.`,
+      { right: { action: 'A/b/read', scope: '/s/1', objectId: 'oid' } },
+    ],
+    [
+      'LinkedAuthorizationFailed',
+      `${client} has permission to perform action 'V/write' on scope '/vm'; however, it does not have permission to perform action(s) 'I/assign/action' on the linked scope(s) '/id' (respectively) or the linked scope(s) are invalid.`,
+      { right: { action: 'I/assign/action', scope: '/id', objectId: 'oid' } },
+    ],
+    [
+      'the same in its older wording, of several identities',
+      `${client} has permission to perform action 'V/write' on scope '/vm'; however, it does not have permission to perform action 'I/assign/action' on the linked scope(s) '/id,/id2' or the linked scope(s) are invalid.`,
+      { right: { action: 'I/assign/action', scope: '/id', objectId: 'oid' } },
+    ],
+    [
+      'MissingSubscriptionRegistration',
+      "The subscription is not registered to use namespace 'Microsoft.ManagedIdentity'. See https://aka.ms/rps-not-found for how to register subscriptions.",
+      { namespace: 'Microsoft.ManagedIdentity' },
+    ],
+    ['anything else', 'The VM is on fire.', {}],
+  ];
+  for (const [name, message, missing] of cases) {
+    it(`reads ${name}`, () => {
+      assert.deepEqual(readMissing(message), missing);
+    });
+  }
 });

@@ -32,10 +32,10 @@ describe('interleave', () => {
       aVmId('b', 'rg', SUBSCRIPTION),
       aVmId('c', 'rg', SUBSCRIPTION),
       aVmId('x', 'rg', OTHER_SUBSCRIPTION),
-    ];
+    ].map((vm) => ({ vm }));
 
     assert.deepEqual(
-      interleave(vms).map(({ name }) => name),
+      interleave(vms).map(({ vm }) => vm.name),
       ['a', 'x', 'b', 'c'],
     );
   });

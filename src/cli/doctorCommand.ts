@@ -1,0 +1,95 @@
+import { type App, createApp } from '../app.ts';
+import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
+import { type Check, examine, subscriptionsOf } from '../remediation/doctor.ts';
+import { explainError } from './explainError.ts';
+import { table } from './present.ts';
+import { startProgress } from './progress.ts';
+
+/** How a run of `doctor` ended: everything is there, something needs a person, or nothing could be looked at. */
+export type DoctorResult = 'well' | 'gaps' | 'could-not-run';
+
+const QUIET_MS = 1500;
+
+/**
+ * Looks at settings, sign-in, scopes, and at what sweeps need in every subscription in scope, and prints a table with a
+ * fix beneath each gap; with `json`, one line for each check and a closing summary. Writes nothing to Azure.
+ */
+export async function runDoctor(
+  env: Readonly<Record<string, string | undefined>>,
+  json: boolean,
+): Promise<DoctorResult> {
+  const checks: Check[] = [];
+  let names: ReadonlyMap<string, string> = new Map();
+  const finish = (result: DoctorResult): DoctorResult => {
+    process.stdout.write(json ? jsonText(checks) : doctorText(checks, names));
+    return result;
+  };
+  const passed = (check: string, detail: string) =>
+    checks.push({ subject: '', check, state: 'ok', detail, next: '' });
+  const broken = (check: string, error: unknown): DoctorResult => {
+    const [detail = '', ...next] = explainError(error).split('\n');
+    checks.push({ subject: '', check, state: 'missing', detail, next: next.join('\n').trim() });
+    return finish('could-not-run');
+  };
+
+  let app: App;
+  try {
+    app = createApp(env);
+    passed('settings', `EFFECT ${app.settings.policy.effect}`);
+  } catch (error) {
+    return broken('settings', error);
+  }
+  try {
+    const objectId = await app.clients.signedInAs();
+    passed('sign-in', objectId === undefined ? 'signed in' : `object id ${objectId}`);
+  } catch (error) {
+    return broken('sign-in', error);
+  }
+  if (!json) process.stderr.write('Looking at every subscription in scope …\n');
+  try {
+    const coverage = await resolveScopes(app.clients, app.settings.scopes, app.settings.excludedScopes);
+    names = coverage.subscriptionNames;
+    passed('scopes', `${subscriptionsOf(coverage).length} subscriptions`);
+    for (const { scope, message, next } of coverage.problems) {
+      checks.push({ subject: scope, check: 'scope', state: 'missing', detail: message, next });
+    }
+    checks.push(...(await examineWithProgress(app, coverage, json)));
+  } catch (error) {
+    return broken('scopes', error);
+  }
+  return finish(checks.every(({ state }) => state === 'ok') ? 'well' : 'gaps');
+}
+
+async function examineWithProgress(app: App, coverage: Coverage, json: boolean): Promise<Check[]> {
+  const startedAt = Date.now();
+  const total = subscriptionsOf(coverage).length;
+  let done = 0;
+  let progress: ReturnType<typeof startProgress> | undefined;
+  const checks = await examine(app, coverage, () => {
+    done++;
+    if (json || Date.now() - startedAt < QUIET_MS) return;
+    if (progress) progress.step(false);
+    else {
+      progress = startProgress(process.stderr, total, 'subscriptions');
+      for (let step = 0; step < done; step++) progress.step(false);
+    }
+  });
+  progress?.stop();
+  return checks;
+}
+
+function doctorText(checks: readonly Check[], names: ReadonlyMap<string, string>): string {
+  const nameOf = (subject: string) => names.get(subject) ?? (subject === '' ? '-' : subject);
+  const rows = checks.map(({ subject, check, state, detail }) => [nameOf(subject), check, state, detail]);
+  const lines = table([['Subscription', 'Check', 'State', ''], ...rows]).split('\n');
+  const fixes = ['', ...checks.map(({ next }) => next)].map((next) =>
+    next === '' ? '' : `\n    → ${next.replaceAll('\n', '\n      ')}`,
+  );
+  return `${lines.map((line, index) => line + (fixes[index] ?? '')).join('\n')}\n`;
+}
+
+function jsonText(checks: readonly Check[]): string {
+  const count = (wanted: Check['state']) => checks.filter(({ state }) => state === wanted).length;
+  const summary = { ok: count('ok'), missing: count('missing'), unknown: count('unknown') };
+  return [...checks, { summary }].map((line) => `${JSON.stringify(line)}\n`).join('');
+}
