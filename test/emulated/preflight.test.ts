@@ -402,6 +402,21 @@ describe('what is hidden for want of a right', () => {
     assert.equal(callsTo(azure, /GET/, /resourceGroups\/MC_aks$/i), 1);
   });
 
+  it('is named where only the group of the identities tells', async () => {
+    await azure.seed([
+      ...vmsIn(SUBSCRIPTION, 2),
+      ...everythingBut('/resourceGroups/read', '/permissions/read'),
+    ]);
+
+    const { problems } = await run({ SCOPES: root, INCLUDE_MANAGED_GROUPS: 'true' });
+
+    assert.match(
+      problems[0]?.detail ?? '',
+      /'Microsoft\.Resources\/subscriptions\/resourceGroups\/read' over scope/,
+    );
+    assert.match(problems[0]?.next ?? '', /az role assignment create/);
+  });
+
   it('does not pass for a tenant without VMs', async () => {
     await azure.seed([...vmsIn(SUBSCRIPTION, 2), ...everythingBut('/virtualMachines/read')]);
 
