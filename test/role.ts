@@ -54,6 +54,11 @@ export function roleOfTemplate(wanted: RoleFor, text = readFileSync(TEMPLATE, 'u
   };
 }
 
+/** The name of the role in the compiled template, `{0}` in the place of where it was made. */
+export function roleNameInTemplate(): string | undefined {
+  return /format\('(VM Identity Remediator [^']*)'/.exec(readFileSync(TEMPLATE, 'utf8'))?.[1];
+}
+
 interface Template {
   readonly functions?: readonly { namespace: string; members: Scope['functions'] }[];
   readonly variables?: Scope['variables'];

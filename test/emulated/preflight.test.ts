@@ -6,8 +6,10 @@ import type { Fault } from '../../emulator/control/faults.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
 import { shared } from '../../src/remediation/shared.ts';
+import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
+import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
 import { aLog, anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
@@ -364,6 +366,27 @@ describe('what else is told before the first write:', () => {
     assert.ok(callsTo(azure, /PATCH/, VM_PATH) < 100, `${callsTo(azure, /PATCH/, VM_PATH)} were tried`);
   });
 
+  it('a region logs it once, with the next step', async () => {
+    await azure.seed([...vmsIn(SUBSCRIPTION, 30, ['eastus']), ...grant(root, READER)]);
+    const log = aLog();
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const sweepId = '5ca1ab1e-0001-4000-8000-000000000001';
+
+    await workRegion(
+      shared(anApp(azure, { SCOPES: root })),
+      { version: 1, location: 'eastus', until, sweepId },
+      log,
+      { redelivered: false },
+    );
+
+    assert.deepEqual(
+      log.bad().map(({ properties }) => [properties.reason, properties.vms]),
+      [['forbidden', 30]],
+    );
+    assert.match(String(log.bad()[0]?.properties.next), /az role assignment create/);
+    assert.equal(callsTo(azure, /./, VM_PATH), 0);
+  });
+
   it('an event hears of it, too: one error with the next step, no write, and no more calls for the next event', async () => {
     await azure.seed([...vmsIn(SUBSCRIPTION, 2, ['eastus']), ...grant(root, READER)]);
     const [first, second] = vmsIn(SUBSCRIPTION, 2, ['eastus']);
@@ -402,6 +425,21 @@ describe('what is hidden for want of a right', () => {
     assert.equal(callsTo(azure, /GET/, /resourceGroups\/MC_aks$/i), 1);
   });
 
+  it('is named where only the group of the identities tells', async () => {
+    await azure.seed([
+      ...vmsIn(SUBSCRIPTION, 2),
+      ...everythingBut('/resourceGroups/read', '/permissions/read'),
+    ]);
+
+    const { problems } = await run({ SCOPES: root, INCLUDE_MANAGED_GROUPS: 'true' });
+
+    assert.match(
+      problems[0]?.detail ?? '',
+      /'Microsoft\.Resources\/subscriptions\/resourceGroups\/read' over scope/,
+    );
+    assert.match(problems[0]?.next ?? '', /az role assignment create/);
+  });
+
   it('does not pass for a tenant without VMs', async () => {
     await azure.seed([...vmsIn(SUBSCRIPTION, 2), ...everythingBut('/virtualMachines/read')]);
 
@@ -413,6 +451,15 @@ describe('what is hidden for want of a right', () => {
       [[root, 'forbidden']],
     );
     assert.match(problems[0]?.detail ?? '', /lacks Microsoft\.Compute\/virtualMachines\/read over/);
+  });
+
+  it('is told by the timer, too', async () => {
+    await azure.seed([...vmsIn(SUBSCRIPTION, 2), ...everythingBut('/virtualMachines/read')]);
+    const log = aLog();
+
+    assert.deepEqual(await startSweep(shared(anApp(azure, { SCOPES: root })), log), []);
+
+    assert.match(String(log.bad()[0]?.properties.detail), /virtualMachines\/read/);
   });
 
   it('a tenant without VMs is no problem', async () => {

@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Azure } from '../../emulator/azure.ts';
 import { actions, actionsUsed } from '../../src/azure/actions.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
+import { remediatorRole as remediatorRoleName } from '../../src/domain/azCommands.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
 import { examine } from '../../src/remediation/doctor.ts';
 import { shared } from '../../src/remediation/shared.ts';
@@ -16,6 +17,7 @@ import {
   type RemediatorRole,
   type RoleFor,
   remediatorRole,
+  roleNameInTemplate,
   roleOfList,
   templateExists,
 } from '../role.ts';
@@ -265,7 +267,10 @@ describe('the role of the remediator is minimal:', () => {
   }
 });
 
-it('the compiled template grants exactly the actions of the list', { skip: !templateExists }, () => {
+it('the compiled template grants exactly the actions of the list, by the role commands name', {
+  skip: !templateExists,
+}, () => {
+  assert.equal(roleNameInTemplate(), remediatorRoleName([], '{0}'));
   for (const wanted of roles) {
     const sorted = ({ actions, onCentralIdentity }: RemediatorRole) => [
       [...actions].sort(),

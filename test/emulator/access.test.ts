@@ -44,11 +44,23 @@ beforeEach(async () => {
   await azure.seed([vm, ...hierarchy]);
 });
 
+/** What any of the answers may have. */
+interface Body {
+  readonly error: { code: string; message: string; details: { target: string }[] };
+  readonly value: { name?: string; subscriptionId?: string; properties: { scope: string } }[];
+  readonly data: { name: string }[];
+  readonly properties: { provisioningState: string };
+  readonly identity?: unknown;
+  readonly status: string;
+  readonly namespace: string;
+  readonly registrationState: string;
+  readonly resourceTypes: { resourceType: string }[];
+}
+
 interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: bodies of many shapes, looked into by each test.
-  readonly body: any;
+  readonly body: Body;
 }
 
 async function call(path: string, method = 'GET', body?: unknown): Promise<Answer> {
@@ -64,7 +76,7 @@ async function call(path: string, method = 'GET', body?: unknown): Promise<Answe
   return {
     status: response.status,
     headers: response.headers,
-    body: text === '' ? undefined : JSON.parse(text),
+    body: JSON.parse(text) as Body,
   };
 }
 
@@ -74,7 +86,7 @@ const patch = (identity: string, id = vm.id) =>
   });
 const graph = (query: string, scope: Record<string, string[]> = {}) =>
   call('/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01', 'POST', { query, ...scope });
-const names = ({ body }: Answer): string[] => body.data.map(({ name }: { name: string }) => name).sort();
+const names = ({ body }: Answer): string[] => body.data.map(({ name }) => name).sort();
 const may = async (role: unknown[], id = vm.id) => {
   await azure.seed(role);
   return (await call(`${id}?api-version=2024-07-01`)).status;
@@ -166,9 +178,7 @@ describe('a role assignment', () => {
       const answer = await call(
         `${root}/providers/Microsoft.Authorization/roleAssignments?$filter=${encodeURIComponent(filter)}`,
       );
-      return answer.body.value
-        .map(({ properties }: { properties: { scope: string } }) => properties.scope)
-        .sort();
+      return answer.body.value.map(({ properties }) => properties.scope).sort();
     };
 
     assert.deepEqual(await list(`assignedTo('${remediator.objectId}')`), [
@@ -310,8 +320,7 @@ describe('what the caller may read', () => {
 
   it('is what lists of subscriptions and management groups show; reading one needs the right', async () => {
     await azure.seed(grant(root, customRole([VM_READ])));
-    const ids = ({ body }: Answer) =>
-      body.value.map(({ name, subscriptionId }: Record<string, string>) => name ?? subscriptionId);
+    const ids = ({ body }: Answer) => body.value.map(({ name, subscriptionId }) => name ?? subscriptionId);
 
     assert.deepEqual(ids(await call('/subscriptions')), [SUBSCRIPTION]);
     assert.deepEqual(ids(await call('/providers/Microsoft.Management/managementGroups')), []);
@@ -375,7 +384,7 @@ describe('a resource provider', () => {
 
     assert.equal(body.registrationState, 'Registered');
     assert.equal(body.namespace, 'Microsoft.ManagedIdentity');
-    assert.equal(body.resourceTypes[0].resourceType, 'userAssignedIdentities');
+    assert.equal(body.resourceTypes[0]?.resourceType, 'userAssignedIdentities');
     assert.equal((await call(provider('Microsoft.Nonsense'))).body.error.code, 'InvalidResourceNamespace');
     assert.ok((await call(`${root}/providers`)).body.value.length > 5);
   });
@@ -386,7 +395,7 @@ describe('a resource provider', () => {
     const refused = await make();
 
     assert.deepEqual([refused.status, refused.body.error.code], [409, 'MissingSubscriptionRegistration']);
-    assert.equal(refused.body.error.details[0].target, 'Microsoft.ManagedIdentity');
+    assert.equal(refused.body.error.details[0]?.target, 'Microsoft.ManagedIdentity');
     assert.equal(
       (await call(`${provider('Microsoft.ManagedIdentity')}/register`, 'POST')).body.registrationState,
       'Registering',
