@@ -13,8 +13,10 @@ export const MAX_DEQUEUE_COUNT = 5;
 // The host writes messages anew and may spell a time in another way than we did (functions-runtime, "Values").
 const time = z.iso.datetime({ offset: true });
 
+// Fields that are not named are left out, not refused: the host may add some of its own.
+
 /** Work on one region. */
-export const regionMessageSchema = z.strictObject({
+export const regionMessageSchema = z.object({
   version: z.literal(1),
   location: z.string().regex(/^[a-z0-9]{1,50}$/),
   /** When the next sweep begins: a chain of these messages ends there. */
@@ -26,7 +28,7 @@ export const regionMessageSchema = z.strictObject({
 });
 
 /** Look at one VM. Nothing but its id is taken from anybody (R11). */
-export const vmMessageSchema = z.strictObject({
+export const vmMessageSchema = z.object({
   version: z.literal(1),
   id: z.string().max(1000),
   /** When the VM was written, as the event said: only to tell how long assigning took. */

@@ -26,6 +26,10 @@ func remediatorActions(mode identityMode, lockIdentities bool) string[] =>
       'Microsoft.Compute/virtualMachines/write'
       // Says why Azure failed an update that it had accepted.
       'Microsoft.Compute/locations/operations/read'
+      // Which of these rights are missing, before anything is written.
+      'Microsoft.Authorization/permissions/read'
+      // Whether resource providers are registered and offer identities in the region, before anything is written.
+      'Microsoft.Resources/subscriptions/providers/read'
     ],
     // One identity for all is granted by itself, in centralIdentity.bicep.
     mode == 'ownCentral' ? [] : assignActions,

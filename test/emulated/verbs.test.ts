@@ -27,7 +27,7 @@ const errors = (log: { lines: Line[] }) => log.lines.filter(({ level }) => level
 const aRegion = (more: Partial<RegionMessage> = {}): RegionMessage => ({
   version: 1,
   location: 'eastus',
-  until: new Date(Date.now() + 3_600_000).toISOString(),
+  until: '2099-01-01T00:00:00.000Z',
   sweepId: '5ca1ab1e-0001-4000-8000-000000000001',
   ...more,
 });

@@ -24,13 +24,18 @@ describe('messages', () => {
     assert.ok('value' in readMessage(vmMessageSchema, { version: 1, id: '/subscriptions/…' }));
   });
 
+  it('are taken with what the host adds, which is left out', () => {
+    const read = readMessage(regionMessageSchema, { ...region, $AzureWebJobsParentId: 'x' });
+
+    assert.deepEqual(read, { value: region });
+  });
+
   for (const [what, message] of Object.entries({
     'a number, as the library makes of "5"': 5,
     'another version': { ...region, version: 2 },
     'no version': { ...region, version: undefined },
     'a region with a path in it': { ...region, location: '../x' },
     'a time that is none': { ...region, until: 'soon' },
-    'something more': { ...region, also: 1 },
     'a limit of nothing': { ...region, limit: 0 },
   })) {
     it(`are refused with a reason on one line: ${what}`, () => {
