@@ -1,6 +1,7 @@
 import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { type AzureClients, createClients } from './azure/clients.ts';
 import { clouds } from './azure/clouds.ts';
+import { type ReportsContainer, reportsContainer } from './azure/reportsContainer.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { readSettings, type Settings } from './settings.ts';
 
@@ -13,6 +14,8 @@ export interface App {
   readonly random: () => number;
   /** The Resource Manager in use, without a path. */
   readonly armEndpoint: string;
+  /** Where reports are kept; undefined without a storage account, as on a person's machine. */
+  readonly reports: ReportsContainer | undefined;
 }
 
 /**
@@ -23,13 +26,15 @@ export function createApp(env: Readonly<Record<string, string | undefined>>): Ap
   const settings = readSettings(env);
   const cloud = clouds[settings.cloud];
   const armEndpoint = settings.armEndpoint ?? cloud.armEndpoint;
+  const signIn = credential(settings, cloud.authorityHost);
   const clients = createClients({
-    credential: credential(settings, cloud.authorityHost),
+    credential: signIn,
     armEndpoint,
     tokenScope: cloud.tokenScope,
     random: Math.random,
   });
-  return { settings, clients, clock: systemClock, random: Math.random, armEndpoint };
+  const reports = reportsContainer(env, signIn);
+  return { settings, clients, clock: systemClock, random: Math.random, armEndpoint, reports };
 }
 
 function credential({ clientId }: Settings, authorityHost: string): TokenCredential {

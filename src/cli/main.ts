@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { explainError } from './explainError.ts';
+import { type ReportCommandOptions, runReport } from './reportCommand.ts';
 import { runSweep } from './sweepCommand.ts';
 
 /** Exit codes of every command: done, some VMs failed, could not run. */
@@ -23,6 +24,19 @@ program
   .option('--json', 'print one JSON line for each VM looked at, and a closing summary line')
   .action(async (options: { json?: boolean }) => {
     const clean = await runSweep(process.env, options.json === true);
+    process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
+  });
+
+program
+  .command('report')
+  .description('write how every VM in scope stands, why, and what needs a person; changes nothing')
+  .addOption(
+    new Option('--format <format>', 'form of the report').choices(['html', 'json', 'csv']).default('html'),
+  )
+  .option('--output <file>', 'where to write it; - for stdout (default: vm-identity-report.<format>)')
+  .option('--all', 'also list the VMs that carry their goal identity')
+  .action(async (options: ReportCommandOptions) => {
+    const clean = await runReport(process.env, options);
     process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
   });
 
