@@ -1,6 +1,7 @@
 import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { type AzureClients, createClients } from './azure/clients.ts';
 import { clouds } from './azure/clouds.ts';
+import { type ReportsContainer, reportsContainer } from './azure/reportsContainer.ts';
 import { type Clock, fastClock, systemClock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './settings.ts';
 
@@ -15,6 +16,8 @@ export interface App {
   readonly random: () => number;
   /** The Resource Manager in use, without a path. */
   readonly armEndpoint: string;
+  /** Where reports are kept; undefined without a storage account, as on a person's machine. */
+  readonly reports: ReportsContainer | undefined;
 }
 
 /**
@@ -26,15 +29,17 @@ export function createApp(env: Readonly<Record<string, string | undefined>>): Ap
   const cloud = clouds[settings.cloud];
   const armEndpoint = settings.armEndpoint ?? cloud.armEndpoint;
   const clock = clockFor(env.EMBEDDED_AZURE_CLOCK, armEndpoint);
+  const signIn = credential(settings, cloud.authorityHost);
   const clients = createClients({
-    credential: credential(settings, cloud.authorityHost),
+    credential: signIn,
     armEndpoint,
     tokenScope: cloud.tokenScope,
     clock,
     capacityShare: settings.capacityShare,
     random: Math.random,
   });
-  return { settings, clients, clock, random: Math.random, armEndpoint };
+  const reports = reportsContainer(env, signIn);
+  return { settings, clients, clock, random: Math.random, armEndpoint, reports };
 }
 
 /**

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Policy } from '../domain/policy.ts';
 import { fold, parseVmId, type ResourceId, type Scope } from '../domain/resourceId.ts';
+import { type VmIdentity, vmIdentity } from '../domain/vmIdentity.ts';
 import type { AzureClients } from './clients.ts';
-import { countQuery, goalMissingQuery } from './kql.ts';
+import { countQuery, goalMissingQuery, listQuery } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 
@@ -29,6 +30,22 @@ export interface GoalMissingVm {
   readonly vm: ResourceId;
   /** True when Resource Graph showed its resource group, so that the query has judged by it. */
   readonly groupSeen: boolean;
+}
+
+const listedRow = z.object({
+  id: z.string(),
+  location: z.string(),
+  verdict: z.string(),
+  identityType: z.string().nullish(),
+  identities: z.array(z.string()).nullish(),
+});
+
+/** A VM as Resource Graph shows it. */
+export interface ListedVm {
+  readonly vm: ResourceId;
+  readonly location: string;
+  readonly verdict: string;
+  readonly identity: VmIdentity;
 }
 
 /**
@@ -83,6 +100,31 @@ export async function* goalMissingVms(
       yield rows.flatMap(({ id, groupSeen }) => {
         const vm = parseVmId(id);
         return vm ? [{ vm, groupSeen: policy.includeManagedGroups || Boolean(groupSeen) }] : [];
+      });
+    }
+  }
+}
+
+/**
+ * Pages of the VMs in these subscriptions that have one of these verdicts, with the identities they carry: at most
+ * 1,000 a page, ordered by id. What has no readable id is left out. Throws AzureError.
+ */
+export async function* listVms(
+  clients: Clients,
+  coverage: Coverage,
+  policy: Policy,
+  excluded: readonly Scope[],
+  among: readonly string[],
+  subscriptions: readonly string[],
+): AsyncGenerator<ListedVm[], void, undefined> {
+  const query = listQuery({ policy, excluded, groups: coverage.groups }, among);
+  for (const request of inRequests(subscriptions)) {
+    for await (const rows of queryPages(clients, request, query, listedRow)) {
+      yield rows.flatMap(({ id, location, verdict, identityType, identities }) => {
+        const vm = parseVmId(id);
+        const userAssignedIdentities = Object.fromEntries((identities ?? []).map((key) => [key, {}]));
+        const identity = vmIdentity({ type: identityType ?? '', userAssignedIdentities });
+        return vm ? [{ vm, location: fold(location), verdict, identity }] : [];
       });
     }
   }

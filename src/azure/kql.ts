@@ -8,6 +8,9 @@ const SUBSCRIPTIONS = 'microsoft.resources/subscriptions';
 /** The verdict of a VM that lacks its goal identity; every other verdict is a reason code to leave it alone. */
 export const GOAL_MISSING = 'goal-missing';
 
+/** The verdict of a VM that carries its goal identity. */
+export const GOAL_PRESENT = 'goal-present';
+
 /** Which VMs a query looks at. */
 export interface VmFilter {
   readonly policy: Policy;
@@ -37,6 +40,14 @@ export function goalMissingQuery(filter: VmFilter, location: string): string {
 | order by id asc`;
 }
 
+/** Lists the VMs with one of these verdicts, with the identities they carry, in a stable order. */
+export function listQuery(filter: VmFilter, among: readonly string[]): string {
+  return `${verdicts(filter)}
+| where verdict in (${among.map(quote).join(', ')})
+| project id, location, verdict, identityType, identities = bag_keys(identity.userAssignedIdentities)
+| order by id asc`;
+}
+
 /** Lists the subscriptions of a request, and those of the resource groups that exist. */
 export function scopesQuery(groups: readonly Scope[]): string {
   const groupIds = groups.map((group) => quote(fold(group.id)));
@@ -61,7 +72,7 @@ function verdicts(
     ...(policy.exclusionTag ? [[hasTag(policy.exclusionTag), 'exclusion-tag']] : []),
     ...(policy.includeManagedGroups ? [] : [['isnotempty(groupOwner)', 'managed-group']]),
     ["tolower(tostring(properties.provisioningState)) == 'deleting'", 'vm-deleting'],
-    ["identityType contains 'userassigned' and indexof(keys, strcat('\"', goal, '\"')) >= 0", 'goal-present'],
+    ["identityType contains 'userassigned' and indexof(keys, strcat('\"', goal, '\"')) >= 0", GOAL_PRESENT],
     [singleIdentity(policy), 'single-identity'],
   ];
   const cases = rules.map(([condition, reason]) => `  ${condition}, ${quote(reason as string)},`);

@@ -1,8 +1,7 @@
 import type { VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING } from '../azure/kql.ts';
-import { type OutcomeName, outcomeOfVerdict } from '../domain/outcome.ts';
 import { fold } from '../domain/resourceId.ts';
 import type { VmReport } from '../remediation/vm.ts';
+import { stateOf } from '../report/standing.ts';
 
 /** How a subscription stands. Excluded VMs are not part of `vms`. */
 export interface SubscriptionCompliance {
@@ -26,10 +25,10 @@ export function complianceOf(counts: readonly VmCount[], names: ReadonlyMap<stri
     const name = names.get(subscriptionId) ?? subscriptionId;
     const row = bySubscription.get(subscriptionId) ?? { name, vms: 0, compliant: 0, excluded: 0 };
     bySubscription.set(subscriptionId, row);
-    const outcome: OutcomeName = verdict === GOAL_MISSING ? 'deferred' : outcomeOfVerdict(verdict).outcome;
-    if (outcome === 'excluded') row.excluded += total;
+    const state = stateOf(verdict);
+    if (state === 'excluded') row.excluded += total;
     else row.vms += total;
-    if (outcome === 'compliant') row.compliant += total;
+    if (state === 'compliant') row.compliant += total;
   }
   return {
     subscriptions: [...bySubscription.values()],

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { runDoctor } from './doctorCommand.ts';
 import { explainError } from './explainError.ts';
+import { type ReportCommandOptions, runReport } from './reportCommand.ts';
 import { runSweep } from './sweepCommand.ts';
 
 /** Exit codes of every command: done, some VMs failed, could not run. */
@@ -38,6 +39,19 @@ program
       gaps: exitCodes.someFailed,
       'could-not-run': exitCodes.couldNotRun,
     }[result];
+  });
+
+program
+  .command('report')
+  .description('write how every VM in scope stands, why, and what needs a person; changes nothing')
+  .addOption(
+    new Option('--format <format>', 'form of the report').choices(['html', 'json', 'csv']).default('html'),
+  )
+  .option('--output <file>', 'where to write it; - for stdout (default: vm-identity-report.<format>)')
+  .option('--all', 'also list the VMs that carry their goal identity')
+  .action(async (options: ReportCommandOptions) => {
+    const clean = await runReport(process.env, options);
+    process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
   });
 
 // A reader that has seen enough, such as `head`, closes the pipe: no reason to complain.

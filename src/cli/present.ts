@@ -1,6 +1,7 @@
 import { type OutcomeName, reasonText, total } from '../domain/outcome.ts';
 import type { Problem } from '../remediation/problems.ts';
 import type { SweepSummary } from '../remediation/sweep.ts';
+import { shareText } from '../report/share.ts';
 import type { Compliance } from './compliance.ts';
 
 const MOST_PROBLEMS_SHOWN = 20;
@@ -14,7 +15,7 @@ export function complianceTable({ subscriptions }: Compliance): string {
     String(vms),
     String(compliant),
     String(vms - compliant),
-    vms === 0 ? '-' : `${(Math.floor((compliant / vms) * 1000) / 10).toFixed(1)}%`,
+    shareText({ vms, compliant }),
     String(excluded),
   ]);
   return table([['Subscription', 'VMs', 'Compliant', 'Lacking', 'Share', 'Excluded'], ...rows]);
@@ -55,7 +56,7 @@ export function problemsText(problems: readonly Problem[]): string {
 /** Rows as a table, the first one its head; columns of numbers are set to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const numeric = (column: number) => column > 0 && /^[\d.%-]+$/.test(rows.at(-1)?.[column] ?? '');
+  const numeric = (column: number) => column > 0 && /^[\d.%–]+$/.test(rows.at(-1)?.[column] ?? '');
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => {

@@ -57,8 +57,17 @@ export function nextStep(
   goal: string,
 ): string {
   if (of.next !== undefined) return of.next;
-  return reasonText(of)
-    .next.replaceAll('{vm}', vm.id)
+  return withIds(reasonText(of).next, vm, goal);
+}
+
+/** The text of a next step with the ids of this VM in its places. */
+export function withIds(
+  next: string,
+  vm: Pick<ResourceId, 'id' | 'subscriptionId' | 'resourceGroup'>,
+  goal: string,
+): string {
+  return next
+    .replaceAll('{vm}', vm.id)
     .replaceAll('{subscription}', `/subscriptions/${vm.subscriptionId}`)
     .replaceAll('{subscriptionId}', vm.subscriptionId)
     .replaceAll('{group}', resourceGroupId(vm.subscriptionId, vm.resourceGroup))

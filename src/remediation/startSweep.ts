@@ -6,9 +6,10 @@ import { nextTime } from '../schedule.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
 import type { Shared } from './shared.ts';
+import { makeSweepReport } from './sweepReport.ts';
 
 /**
- * Begins a sweep: counts every VM in scope in Resource Graph, reports, and returns one message for each region that
+ * Begins a sweep: counts every VM in scope in Resource Graph, writes the compliance report, and returns one message for each region that
  * has work, the one with most first. Reads no VM and writes nothing. Without leave to write (R7) there are no messages.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
@@ -37,6 +38,7 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
     messages.push({ version: 1, location, until, sweepId, ...(Number.isFinite(left) && { limit }) });
   }
   if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
+  await makeSweepReport(app, { coverage: covered, counts, sweep: { id: sweepId, nextAt: until } }, log);
   log.info('Sweep begun', { sweepId, until, effect, goalMissing: missing, regions: messages.length, tally });
   return messages;
 }

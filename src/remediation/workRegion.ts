@@ -2,10 +2,12 @@ import { toAzureError } from '../azure/errors.ts';
 import { count, emptyTally, isPassing } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
+import { noteTaker } from '../report/regionNotes.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
 import { noticingUnlocked, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
+import { keepNotes } from './reportBlobs.ts';
 import type { Shared } from './shared.ts';
 
 /**
@@ -54,6 +56,7 @@ export async function workRegion(
 
   const tally = emptyTally();
   const problems = problemCollector();
+  const notes = noteTaker({ sweepId, location }, () => app.clock.now());
   let left = message.limit ?? Number.POSITIVE_INFINITY;
   let cut = false;
   try {
@@ -69,6 +72,7 @@ export async function workRegion(
         onVm: (report) => {
           count(tally, report.outcome);
           problems.addFailure(report);
+          notes.add(report);
         },
       });
     }
@@ -81,6 +85,8 @@ export async function workRegion(
       detail: failure.message,
       next: 'The next sweep tries again.',
     });
+  } finally {
+    await keepNotes(app, location, notes, problems.list(), log);
   }
 
   for (const problem of problems.list()) {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Azure } from '../../emulator/azure.ts';
-import { anAzure, vmIn } from '../azure.ts';
+import { anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 import { jsonLines, runCli } from '../cli.ts';
 
@@ -12,6 +15,7 @@ before(async () => {
 after(() => azure.close());
 beforeEach(async () => {
   azure.faults.clear();
+  azure.journal.clear();
   azure.store.clear();
   await azure.seed([vmIn(SUBSCRIPTION, 'vm-a'), vmIn(SUBSCRIPTION, 'vm-b')]);
 });
@@ -121,6 +125,68 @@ describe('what keeps it from running exits 2 with a line that says what to do:',
   it('an unknown command or option', async () => {
     assert.equal((await cli(['sweeep'])).code, 2);
     assert.equal((await cli(['sweep', '--jsno'])).code, 2);
+  });
+});
+
+describe('vm-identity report', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'report-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = (name: string) => join(folder, name);
+
+  it('writes one page, says where, and changes nothing', async () => {
+    const { code, stdout, stderr } = await cli(['report', '--output', file('out.html')]);
+
+    assert.equal(code, 0);
+    assert.equal(stdout, `${file('out.html')}\n`);
+    assert.match(
+      stderr,
+      /0\.0% compliant: 0 of 2 VMs; 2 lack their identity, 0 are excluded\.\n2 VMs listed\./,
+    );
+    assert.match(readFileSync(file('out.html'), 'utf8'), /^<!doctype html>/);
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+    assert.equal(callsTo(azure, /GET/, VM_PATH), 0);
+  });
+
+  it('writes JSON and CSV, with --all also of VMs that carry their identity', async () => {
+    await cli(['sweep', '--json']);
+
+    const json = await cli(['report', '--format', 'json', '--output', '-', '--all']);
+    const csv = await cli(['report', '--format', 'csv', '--output', '-']);
+
+    const { tenant, rows } = JSON.parse(json.stdout);
+    assert.equal(tenant.compliant, 2);
+    assert.deepEqual(
+      rows.map((row: { name: string; reason: string; identities: string[] }) => [
+        row.name,
+        row.reason,
+        row.identities.map((id) => id.split('/').at(-1)),
+      ]),
+      [
+        ['vm-a', 'goal-present', ['built-in-identity-eastus']],
+        ['vm-b', 'goal-present', ['built-in-identity-eastus']],
+      ],
+    );
+    assert.equal(csv.stdout.trim().split('\r\n').length, 1);
+  });
+
+  it('exits 1 when something needs a person', async () => {
+    const scopes = `${azure.env.SCOPES},/subscriptions/${OTHER_SUBSCRIPTION}`;
+
+    const { code, stderr } = await cli(['report', '--output', file('x.html')], { SCOPES: scopes });
+
+    assert.equal(code, 1);
+    assert.match(stderr, /Need a person: 1\./);
+  });
+
+  it('exits 2 with a line that says why when the file cannot be written or the format is unknown', async () => {
+    const nowhere = await cli(['report', '--output', file('no/such/folder.html')]);
+    const format = await cli(['report', '--format', 'pdf']);
+
+    assert.equal(nowhere.code, 2);
+    assert.match(nowhere.stderr, /The report cannot be written to .*folder\.html: ENOENT/);
+    assert.doesNotMatch(nowhere.stderr, /^ {4}at /m);
+    assert.equal(format.code, 2);
+    assert.match(format.stderr, /Allowed choices are html, json, csv/);
   });
 });
 

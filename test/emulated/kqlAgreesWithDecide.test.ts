@@ -3,7 +3,7 @@ import { after, before, it } from 'node:test';
 import fc from 'fast-check';
 import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
-import { countVms, goalMissingVms } from '../../src/azure/inventory.ts';
+import { countVms, goalMissingVms, type ListedVm, listVms } from '../../src/azure/inventory.ts';
 import { GOAL_MISSING } from '../../src/azure/kql.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { decide } from '../../src/domain/decide.ts';
@@ -77,6 +77,16 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
           }
       }
 
+      const verdicts = [...new Set(counts.map(({ verdict }) => verdict))];
+      const subscriptions = [...new Set(counts.map((row) => row.subscriptionId))];
+      const excluded = coverage.scopes.excluded.subscriptions;
+      const reported = new Map<string, ListedVm>();
+      const pages = listVms(
+        ...([clients, coverage, read.policy, read.excludedScopes, verdicts] as const),
+        subscriptions.filter((id) => !excluded.has(id)),
+      );
+      for await (const page of pages) for (const vm of page) reported.set(vm.vm.id.toLowerCase(), vm);
+
       const expected = new Map<string, number>();
       for (const { resource } of azure.store.list('microsoft.compute/virtualmachines')) {
         const id = parseVmId(resource.id);
@@ -97,11 +107,16 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
         const verdict = decision.action === 'assign' ? GOAL_MISSING : decision.outcome.reason;
         if (verdict === 'out-of-scope') {
           assert.ok(!listed.has(resource.id.toLowerCase()));
+          assert.ok(!reported.has(resource.id.toLowerCase()));
           continue;
         }
         const key = `${id.subscriptionId} ${resource.location} ${verdict}`;
         expected.set(key, (expected.get(key) ?? 0) + 1);
         assert.equal(listed.has(resource.id.toLowerCase()), verdict === GOAL_MISSING, resource.id);
+        if (excluded.has(id.subscriptionId)) continue;
+        const row = reported.get(resource.id.toLowerCase());
+        assert.equal(row?.verdict, verdict, resource.id);
+        assert.deepEqual(row?.identity, vmIdentity(resource.identity));
       }
       const actual = new Map<string, number>();
       for (const row of counts) {

@@ -1,0 +1,69 @@
+import type { App } from '../app.ts';
+import { type ListedVm, listVms, type VmCount } from '../azure/inventory.ts';
+import { GOAL_MISSING, GOAL_PRESENT } from '../azure/kql.ts';
+import type { Coverage } from '../azure/scopeResolution.ts';
+import type { Unlisted } from '../report/report.ts';
+
+/** Which VMs a report lists. */
+export interface ReportListing {
+  readonly coverage: Coverage;
+  readonly counts: readonly VmCount[];
+  /** Also those that carry their goal identity. */
+  readonly all?: boolean;
+  /** Most VMs to list, default 50,000; the others are counted only, and the report says so. */
+  readonly mostRows?: number;
+}
+
+const MOST_ROWS = 50_000;
+// Listing takes no longer: a sweep waits for it with its work.
+const LISTING_MS = 3 * 60_000;
+
+/**
+ * Lists the VMs of a report, those that lack their identity first. Asks nothing where the counts say that there is
+ * nothing to list, so a tenant where every VM carries its identity costs no query. Says how many VMs are counted and
+ * not listed, and why. Throws AzureError.
+ */
+export async function listForReport(
+  app: Pick<App, 'clients' | 'clock' | 'settings'>,
+  { coverage, counts, all = false, mostRows = MOST_ROWS }: ReportListing,
+): Promise<{ listed: ListedVm[]; unlisted: Unlisted[] }> {
+  const until = app.clock.now() + LISTING_MS;
+  // What is excluded as a whole needs no list of its parts.
+  const whole = coverage.scopes.excluded.subscriptions;
+  const open = counts.filter(({ subscriptionId }) => !whole.has(subscriptionId));
+  const wanted = open.filter(({ verdict, total }) => total > 0 && (all || verdict !== GOAL_PRESENT));
+  const listed: ListedVm[] = [];
+  let why = 'they were gone, or new, when they were to be listed';
+  for await (const page of pages(app, coverage, wanted)) {
+    listed.push(...page.slice(0, mostRows - listed.length));
+    if (listed.length === mostRows) why = `a report lists at most ${mostRows.toLocaleString('en')}`;
+    else if (app.clock.now() >= until) why = 'listing them took too long';
+    else continue;
+    break;
+  }
+  const unlisted = [
+    { vms: sum(wanted) - listed.length, why },
+    { vms: sum(counts) - sum(open), why: 'EXCLUDED_SCOPES holds their whole subscription' },
+  ];
+  return { listed, unlisted: unlisted.filter(({ vms }) => vms > 0) };
+}
+
+/** VMs that lack their identity, then those left alone, last those that carry it. */
+async function* pages(
+  { clients, settings }: Pick<App, 'clients' | 'settings'>,
+  coverage: Coverage,
+  wanted: readonly VmCount[],
+): AsyncGenerator<ListedVm[], void, undefined> {
+  const turn = ({ verdict }: VmCount) => (verdict === GOAL_MISSING ? 0 : verdict === GOAL_PRESENT ? 2 : 1);
+  for (const which of [0, 1, 2]) {
+    const rows = wanted.filter((row) => turn(row) === which);
+    const verdicts = [...new Set(rows.map(({ verdict }) => verdict))];
+    const subscriptions = [...new Set(rows.map(({ subscriptionId }) => subscriptionId))];
+    const { policy, excludedScopes } = settings;
+    yield* listVms(clients, coverage, policy, excludedScopes, verdicts, subscriptions);
+  }
+}
+
+function sum(counts: readonly VmCount[]): number {
+  return counts.reduce((all, { total }) => all + total, 0);
+}

@@ -1,0 +1,95 @@
+import { isPassing, withIds } from '../domain/outcome.ts';
+import { oneLine } from '../domain/printable.ts';
+import { reasons } from '../domain/reasons.ts';
+import { fold, parseVmId } from '../domain/resourceId.ts';
+import { type Problem, problemCollector } from '../remediation/problems.ts';
+import { adviceOn } from './advice.ts';
+import type { ReportFacts } from './makeReport.ts';
+import type { ReportProblem, ReportRow } from './report.ts';
+
+// An identity is looked at only where VMs lack it, so this may be true still, or mended long since.
+const UNLOCKED_HOLDS_MS = 7 * 24 * 60 * 60_000;
+const MOST_OF_A_REASON = 5;
+const MOST_PROBLEMS = 1000;
+
+/**
+ * What needs a person: scopes that cannot be read, VMs that lack their identity *now* and whose last look failed or
+ * whose identity was taken away again, and what the runs noted besides VMs. One problem for each cause; where a
+ * subscription has many of a reason, one for all of them. At most 1,000.
+ */
+export function reportProblems(
+  facts: Pick<ReportFacts, 'scopeProblems' | 'notes' | 'now' | 'history'>,
+  rows: readonly ReportRow[],
+  generatedAt: string,
+): ReportProblem[] {
+  const { history } = facts;
+  const besides = problemCollector();
+  for (const problem of facts.scopeProblems) besides.addScope(problem);
+  for (const problem of notedProblems(facts, rows)) besides.add(problem);
+
+  const known = new Map((history?.problems ?? []).map((problem) => [keyOf(problem), problem.since]));
+  const comparable = history !== undefined && history.points.length > 0;
+  return [...besides.list(), ...problemsOfVms(rows)]
+    .map((problem) => {
+      const since = known.get(keyOf(problem));
+      return {
+        ...problem,
+        subject: oneLine(problem.subject),
+        detail: oneLine(problem.detail),
+        next: oneLine(problem.next),
+        ...(history && { since: since ?? generatedAt }),
+        isNew: comparable && since === undefined,
+        passing: problem.reason in reasons.failed && isPassing(problem.reason as never),
+      };
+    })
+    .sort((a, b) => Number(a.passing) - Number(b.passing) || b.vms - a.vms)
+    .slice(0, MOST_PROBLEMS);
+}
+
+/** What makes two problems the same. */
+export function keyOf({ subject, reason }: { readonly subject: string; readonly reason: string }): string {
+  return `${reason} ${fold(subject)}`;
+}
+
+function notedProblems({ notes = [], now }: Pick<ReportFacts, 'notes' | 'now'>, rows: readonly ReportRow[]) {
+  const lacking = new Set(rows.filter(({ state }) => state === 'lacking').map(({ location }) => location));
+  return notes.flatMap(({ location, at, problems }) =>
+    problems.filter(({ reason }) =>
+      reason === 'region-unread' ? lacking.has(location) : now - Date.parse(at) < UNLOCKED_HOLDS_MS,
+    ),
+  );
+}
+
+function problemsOfVms(rows: readonly ReportRow[]): Problem[] {
+  const held = rows.filter(({ reason, last }) => reason === 'goal-lost' || last?.outcome === 'failed');
+  const groups = Map.groupBy(held, ({ reason, subscriptionId }) => `${reason} ${subscriptionId}`);
+  return [...groups.values()].flatMap((group) => {
+    const single = group[0]?.reason === 'goal-lost' ? [] : singleProblems(group);
+    return single.length === 0 || single.length > MOST_OF_A_REASON ? [jointProblem(group)] : single;
+  });
+}
+
+function singleProblems(rows: readonly ReportRow[]): Problem[] {
+  const collected = problemCollector();
+  for (const { id, location, goal, reason, last } of rows) {
+    const vm = parseVmId(id);
+    if (!vm || !Object.hasOwn(reasons.failed, reason)) continue;
+    const outcome = { outcome: 'failed', reason: reason as keyof typeof reasons.failed } as const;
+    const detail = last?.detail === undefined ? {} : { detail: last.detail };
+    collected.addFailure({ vm, location, goal, outcome: { ...outcome, ...detail }, attempts: 0 });
+  }
+  return collected.list();
+}
+
+function jointProblem(rows: readonly ReportRow[]): Problem {
+  const { subscriptionId = '', resourceGroup = '', goal = '', reason = '', last } = rows[0] ?? {};
+  const { meaning, next } = adviceOn(reason);
+  const id = 'each of these VMs';
+  return {
+    subject: `/subscriptions/${subscriptionId}`,
+    reason,
+    detail: last?.detail ?? meaning,
+    next: withIds(next.replace('{group}', 'their groups'), { id, subscriptionId, resourceGroup }, goal),
+    vms: rows.length,
+  };
+}
