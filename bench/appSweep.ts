@@ -1,6 +1,10 @@
 // One sweep of the app, in a process of its own: `appSweep.ts {}`, settings from the environment.
-import { createApp } from '../src/app.ts';
+import { type App, createApp } from '../src/app.ts';
+import { resolveScopes } from '../src/azure/scopeResolution.ts';
+import { readVm } from '../src/azure/virtualMachines.ts';
 import { total } from '../src/domain/outcome.ts';
+import { parseVmId } from '../src/domain/resourceId.ts';
+import { planSweep } from '../src/remediation/plan.ts';
 import { sweep } from '../src/remediation/sweep.ts';
 
 /** What a sweep took. */
@@ -20,9 +24,25 @@ export interface SweepCost {
 }
 
 const SAMPLE_MS = 20;
+const VM_PATH = '/providers/Microsoft.Compute/virtualMachines';
+// Resource Graph’s window.
+const WARM_MS = 6000;
+
+// What a worker in Azure has behind it when a sweep begins: code loaded, signed in, connected. Then all buckets are full.
+async function warmUp(app: App): Promise<void> {
+  const { settings, clients, clock } = app;
+  const coverage = await resolveScopes(clients, settings.scopes, settings.excludedScopes);
+  await planSweep(app, coverage);
+  for (const subscription of coverage.subscriptionNames.keys()) {
+    const nobody = parseVmId(`/subscriptions/${subscription}/resourceGroups/none${VM_PATH}/nobody`);
+    if (nobody) await readVm(clients, nobody).catch(() => undefined);
+  }
+  await clock.sleep(WARM_MS);
+}
 
 if (process.send) {
   const app = createApp(process.env);
+  await warmUp(app);
   const idleMB = process.memoryUsage.rss() / 1e6;
   let peakMB = idleMB;
   const sample = (): void => {

@@ -9,12 +9,14 @@ const options = JSON.parse(process.argv[2] ?? '{}') as BenchAzureOptions;
 const { fleet, ...behaviour } = options;
 const azure = await startAzure({ ...behaviour, fleet: benchFleet(fleet) });
 
-process.on('message', (question) => {
-  process.send?.(question === 'acceptedAt' ? acceptedAt() : digest());
+process.on('message', (question: string) => {
+  const [what, since] = question.split(' ');
+  process.send?.(what === 'acceptedAt' ? acceptedAt() : digest(Number(since)));
 });
 process.send?.({ env: azure.env, controlEndpoint: azure.controlEndpoint });
 
-function digest(): AzureDigest {
+/** Of the calls that ended since then. */
+function digest(since: number): AzureDigest {
   const { AZURE_CLIENT_ID } = azure.env;
   const calls = { reads: 0, writes: 0, resourceGraph: 0 };
   const refused: Record<string, number> = {};
@@ -22,13 +24,14 @@ function digest(): AzureDigest {
   let acceptedWrites = 0;
   let lastAcceptedAt = 0;
   for (const { principal, method, path, status, refusedBy, time } of azure.journal.calls()) {
-    if (principal !== AZURE_CLIENT_ID) continue;
+    const at = Date.parse(time);
+    if (principal !== AZURE_CLIENT_ID || at < since) continue;
     calls[kindOf(method, path)]++;
     if (status === 429) refused[refusedBy ?? 'other'] = (refused[refusedBy ?? 'other'] ?? 0) + 1;
     if (status >= 300 || !/^(PATCH|PUT)$/.test(method) || !VM_PATH.test(path)) continue;
     acceptedWrites++;
     accepted.add(path.toLowerCase());
-    lastAcceptedAt = Date.parse(time);
+    lastAcceptedAt = at;
   }
   return { calls, refused, acceptedWrites, acceptedVms: accepted.size, lastAcceptedAt, undone: undone() };
 }

@@ -25,7 +25,8 @@ export interface AzureDigest {
 export interface BenchAzure {
   readonly env: Readonly<Record<string, string>>;
   readonly controlEndpoint: string;
-  digest(): Promise<AzureDigest>;
+  /** `since` leaves out what was before, ms of the embedded Azure. */
+  digest(since?: number): Promise<AzureDigest>;
   acceptedAt(): Promise<Record<string, number>>;
   stop(): Promise<void>;
 }
@@ -36,7 +37,12 @@ export async function startBenchAzure(options: BenchAzureOptions): Promise<Bench
     'azureServer.ts',
     options,
   );
-  return { ...first, digest: () => ask('digest'), acceptedAt: () => ask('acceptedAt'), stop };
+  return {
+    ...first,
+    digest: (since = 0) => ask(`digest ${since}`),
+    acceptedAt: () => ask('acceptedAt'),
+    stop,
+  };
 }
 
 /** Starts one, does something with it and stops it, whatever comes of it. */

@@ -40,7 +40,7 @@ export async function sweepOnce(one: SweepCase): Promise<Swept> {
   return withAzure({ fleet, speed }, async (azure) => {
     const env = { ...azure.env, CAPACITY_SHARE_PERCENT: String(sharePercent) };
     const cost = await runProcess<SweepCost>('appSweep.ts', {}, env);
-    const digest = await azure.digest();
+    const digest = await azure.digest(cost.startedAt);
     const actualSeconds = (digest.lastAcceptedAt - cost.startedAt) / 1000;
     return {
       ...one,

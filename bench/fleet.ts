@@ -12,7 +12,10 @@ export interface BenchFleet {
   readonly identities?: boolean;
 }
 
-const GROUP = 'built-in-identity-rg';
+/** The group of the goal identities, and the name of their locks. */
+export const GROUP = 'built-in-identity-rg';
+export const LOCK_NAME = 'keep';
+
 const LOCATIONS = [
   'eastus',
   'westeurope',
@@ -50,13 +53,11 @@ export function* benchFleet(fleet: BenchFleet): Generator<unknown> {
     for (const location of locations) {
       const id = goalOf(subscriptionId, location);
       yield { id, location };
-      yield { id: `${id}${LOCK}`, properties: { level: 'CanNotDelete' } };
+      const lock = `${id}/providers/Microsoft.Authorization/locks/${LOCK_NAME}`;
+      yield { id: lock, properties: { level: 'CanNotDelete' } };
     }
   }
 }
-
-/** The lock of an identity, below its id. */
-export const LOCK = '/providers/Microsoft.Authorization/locks/keep';
 
 /** Where the VMs of a fleet are, in the fleet's order. */
 export function* vmsOf(fleet: BenchFleet): Generator<{ id: string; location: string }> {

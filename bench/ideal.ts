@@ -71,7 +71,8 @@ export function ideal(spread: Spread, share: number): Ideal {
  * take at most `share` of what it holds and of its steady refill; and nobody gets what has not been refilled yet.
  */
 function secondsUntil({ size, refill, everySeconds }: Bucket, tokens: number, share: number): number {
-  const steps = (missing: number, each: number) => Math.max(0, Math.ceil(missing / each - 1e-9)) * everySeconds;
+  const steps = (missing: number, each: number) =>
+    Math.max(0, Math.ceil(missing / each - 1e-9)) * everySeconds;
   if (refill === size) return steps(tokens - share * size, share * refill);
   const steadily = Math.max(0, (tokens - share * size) / ((share * refill) / everySeconds));
   return Math.max(steadily, steps(tokens - size, refill));

@@ -2,11 +2,21 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { compared } from './baselines.ts';
+import { coldStart } from './coldStart.ts';
 import { efficiency } from './efficiency.ts';
+import { neighbour } from './neighbour.ts';
 import { type Result, type Scenario, textOf } from './scenario.ts';
+import { steady } from './steady.ts';
 
-const scenarios: Readonly<Record<string, Scenario>> = { efficiency };
-const QUICK = ['efficiency'];
+const scenarios: Readonly<Record<string, Scenario>> = {
+  efficiency,
+  baselines: compared,
+  neighbour,
+  steady,
+  coldStart,
+};
+const QUICK = ['efficiency', 'neighbour', 'steady'];
 const resultsFile = join(import.meta.dirname, 'results/latest.json');
 
 const HELP = `Measures the app against the embedded Azure, beside baselines on the same fleet.
