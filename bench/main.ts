@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { compared } from './baselines.ts';
 import { coldStart } from './coldStart.ts';
 import { efficiency } from './efficiency.ts';
+import { events } from './events.ts';
 import { neighbour } from './neighbour.ts';
 import { type Result, type Scenario, textOf } from './scenario.ts';
 import { steady } from './steady.ts';
@@ -14,6 +15,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   baselines: compared,
   neighbour,
   steady,
+  events,
   coldStart,
 };
 const QUICK = ['efficiency', 'neighbour', 'steady'];

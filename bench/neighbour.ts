@@ -1,6 +1,6 @@
 import { subscriptionNumber } from '../emulator/fleet/generate.ts';
 import { refusals } from './benchAzure.ts';
-import { baselines, contend, ours } from './contenders.ts';
+import { baselines, type Contender, contend, ours } from './contenders.ts';
 import { locationsOf } from './fleet.ts';
 import { number, type Scenario } from './scenario.ts';
 
@@ -19,7 +19,7 @@ export const neighbour: Scenario = {
     const [location = ''] = locationsOf(fleet);
     const spec = { subscriptionId: subscriptionNumber(1), location, shareOfRefill: SHARE };
     const all = [];
-    for (const contender of quick ? ours : [...ours, ...baselines]) {
+    for (const contender of quick ? ours : [...ours, ...baselines.map(shortened)]) {
       const done = await contend(
         contender,
         fleet,
@@ -48,7 +48,7 @@ export const neighbour: Scenario = {
             number(after.sent),
             number(after.refused),
           ]),
-          notes: ['The script that goes one by one did 60 VMs only.'],
+          notes: ['Where no undone VMs are given, it did the first 60 or 300 only, as it is slow.'],
         },
       ],
       regressions: all
@@ -59,3 +59,9 @@ export const neighbour: Scenario = {
     };
   },
 };
+
+// Deployments go at a pace of their own, however many VMs there are.
+function shortened(contender: Contender): Contender {
+  const { baseline } = contender;
+  return baseline?.kind === 'policy' ? { ...contender, baseline: { ...baseline, first: 300 } } : contender;
+}
