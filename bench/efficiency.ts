@@ -27,7 +27,11 @@ export interface Swept extends SweepCase {
 // Requests a second of the machine's that neither the embedded Azure nor the client feels, on a machine that others use.
 const EASY_RATE = 400;
 // A run no shorter than this: what a request takes, some ms of the machine's, must be little beside it.
-const SHORTEST_REAL_SECONDS = 15;
+const SHORTEST_REAL_SECONDS = 20;
+// Below this a fleet fits into full buckets, and only the machine is measured.
+const SHORTEST_IDEAL_SECONDS = 10;
+// A token of a window comes back one window after its answer: at most so fast, an answer's time is little beside 20 s.
+const FASTEST_WITH_WINDOWS = 4;
 const REQUESTS_PER_VM = 3;
 const LEAST_QUICK = 0.9;
 const LEAST = 0.95;
@@ -36,7 +40,7 @@ const LEAST = 0.95;
 export async function sweepOnce(one: SweepCase): Promise<Swept> {
   const { sharePercent, speed: _, ...fleet } = one;
   const bound = ideal(fleet, sharePercent / 100);
-  const speed = one.speed ?? easySpeed(fleet.vms, bound.seconds);
+  const speed = one.speed ?? easySpeed(fleet, bound.seconds);
   return withAzure({ fleet, speed }, async (azure) => {
     const env = { ...azure.env, CAPACITY_SHARE_PERCENT: String(sharePercent) };
     const cost = await runProcess<SweepCost>('appSweep.ts', {}, env);
@@ -55,8 +59,12 @@ export async function sweepOnce(one: SweepCase): Promise<Swept> {
   });
 }
 
-function easySpeed(vms: number, seconds: number): number {
-  const fastest = Math.min((EASY_RATE * seconds) / (vms * REQUESTS_PER_VM), seconds / SHORTEST_REAL_SECONDS);
+function easySpeed({ vms, subscriptions }: BenchFleet, seconds: number): number {
+  const fastest = Math.min(
+    (EASY_RATE * seconds) / (vms * REQUESTS_PER_VM),
+    seconds / SHORTEST_REAL_SECONDS,
+    subscriptions > 1 ? FASTEST_WITH_WINDOWS : Number.POSITIVE_INFINITY,
+  );
   return Math.max(1, Number(fastest.toPrecision(2)));
 }
 
@@ -103,6 +111,10 @@ export const efficiency: Scenario = {
   },
 };
 
+function isPaced({ idealSeconds }: Swept): boolean {
+  return idealSeconds >= SHORTEST_IDEAL_SECONDS;
+}
+
 function nameOf({ vms, subscriptions, regions, sharePercent, identities = true }: SweepCase): string {
   const how = identities ? '' : ', identities to be made';
   return `${number(vms)} VMs, ${subscriptions}·${regions}, share ${sharePercent} %${how}`;
@@ -127,7 +139,7 @@ function tableOf(all: readonly Swept[]) {
       nameOf(one),
       number(one.idealSeconds),
       number(one.actualSeconds),
-      number(one.efficiency, 3),
+      isPaced(one) ? number(one.efficiency, 3) : '-',
       number(refusals(one.digest)),
       number(one.digest.calls.writes / one.vms, 3),
       number(one.digest.calls.reads / one.vms, 3),
@@ -143,7 +155,10 @@ function regressionsOf(one: Swept, least: number): string[] {
   const wrong: string[] = [];
   const must = (holds: boolean, what: string): void => void (holds || wrong.push(`${nameOf(one)}: ${what}`));
   must(refusals(digest) === 0, `${JSON.stringify(digest.refused)} 429s, expected none`);
-  must(one.efficiency >= least, `efficiency ${number(one.efficiency, 3)}, expected ${least} at least`);
+  must(
+    !isPaced(one) || one.efficiency >= least,
+    `efficiency ${number(one.efficiency, 3)}, expected ${least} at least`,
+  );
   must(digest.undone === 0 && cost.failed === 0, `${digest.undone} VMs undone, ${cost.failed} failed`);
   must(digest.acceptedWrites === vms, `${digest.acceptedWrites} writes of VMs, expected one for each`);
   const own = one.subscriptions * (1 + 2 * one.regions);

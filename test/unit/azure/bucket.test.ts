@@ -62,9 +62,9 @@ describe('a bucket', () => {
         const expected =
           'windowMs' in limit
             ? Math.max(1, Math.floor(share * limit.size)) *
-              Math.ceil(lastsMs / (Math.max(limit.windowMs, 1000 / (share * limit.refill)) / 0.99))
+              Math.ceil(lastsMs / (Math.max(limit.windowMs, 1000 / (share * limit.refill)) / 0.995))
             : Math.max(1, share * (limit.size - 2 * limit.refill)) +
-              (share * limit.refill * 0.99 * lastsMs) / 1000;
+              (share * limit.refill * 0.995 * lastsMs) / 1000;
         // Wake-ups are in whole ms.
         assert.ok(taken >= expected * 0.97 - 1, `${taken} of ${expected}`);
         assert.ok(taken <= expected + 1);

@@ -39,7 +39,7 @@ async function emptied(): Promise<{ clock: SteppedClock; pacer: Pacer; letGo: st
   for (let count = 0; count < 280; count++) {
     const pass = await update(pacer, [], `spent-${count}`);
     pass.end();
-    await clock.advance(72);
+    await clock.advance(71.7);
   }
   return { clock, pacer, letGo: [] };
 }
@@ -52,7 +52,7 @@ describe('turns', () => {
     for (let n = 0; n < 200; n++) void update(pacer, letGo, 'large');
     for (let n = 0; n < 10; n++) for (const small of ['a', 'b']) void update(pacer, letGo, small);
 
-    await clock.advance(2400);
+    await clock.advance(2350);
 
     // 33 of them, one each 72 ms.
     assert.equal(letGo.length, 33);
