@@ -49,7 +49,7 @@ export async function startEmbeddedAzure(fleet: string, speed: number): Promise<
  * The filter is of the form Azure's event subscriptions have (azure-facts, section 8, "Filters").
  */
 export async function subscribe(
-  { controlEndpoint, settings }: EmbeddedAzure,
+  { controlEndpoint, settings }: Pick<EmbeddedAzure, 'controlEndpoint' | 'settings'>,
   name: string,
   endpoint: string,
 ): Promise<string> {

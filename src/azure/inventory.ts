@@ -84,7 +84,9 @@ export async function countVms(
 
 /**
  * Pages of the VMs of one location, in these subscriptions, that lack their goal identity as far as Resource Graph
- * knows: at most 1,000 a page, ordered by id. Throws AzureError.
+ * knows: at most 1,000 a page, each id once. VMs that are written meanwhile leave the answer, and where its pages are
+ * counted off anew each time, as nothing says they are not, others move up into pages that were read already. So it
+ * is asked again as long as fewer VMs were seen than the `counted` ones and more of them turn up. Throws AzureError.
  */
 export async function* goalMissingVms(
   clients: Clients,
@@ -93,16 +95,24 @@ export async function* goalMissingVms(
   excluded: readonly Scope[],
   location: string,
   subscriptions: readonly string[],
+  counted = 0,
 ): AsyncGenerator<GoalMissingVm[], void, undefined> {
   const query = goalMissingQuery({ policy, excluded, groups: coverage.groups }, location);
-  for (const request of inRequests(subscriptions)) {
-    for await (const rows of queryPages(clients, request, query, vmRow)) {
-      yield rows.flatMap(({ id, groupSeen }) => {
-        const vm = parseVmId(id);
-        return vm ? [{ vm, groupSeen: policy.includeManagedGroups || Boolean(groupSeen) }] : [];
-      });
+  const seen = new Set<string>();
+  let before: number;
+  do {
+    before = seen.size;
+    for (const request of inRequests(subscriptions)) {
+      for await (const rows of queryPages(clients, request, query, vmRow)) {
+        const fresh = rows.filter(({ id }) => !seen.has(fold(id)));
+        for (const { id } of fresh) seen.add(fold(id));
+        yield fresh.flatMap(({ id, groupSeen }) => {
+          const vm = parseVmId(id);
+          return vm ? [{ vm, groupSeen: policy.includeManagedGroups || Boolean(groupSeen) }] : [];
+        });
+      }
     }
-  }
+  } while (seen.size < counted && seen.size > before);
 }
 
 /**

@@ -205,6 +205,8 @@ export function createPacer(clock: Clock, share: number): Pacer {
         if (lane) closeLane(lane, ms);
       },
       end() {
+        const now = clock.now();
+        for (const lane of used) lane.bucket.answered(sentAt, now);
         used.forEach(registry.release);
       },
     };

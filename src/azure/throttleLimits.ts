@@ -23,12 +23,16 @@ export const throttleLimits = {
   vmUpdates: { name: 'VM updates', size: 1500, refill: 500 / 60 },
   // 4 a minute for one VM.
   oneVmUpdates: { name: 'updates of one VM', size: 12, refill: 4 / 60 },
-  // 300 and 400 in 20 s.
-  assignments: { name: 'identity assignments', size: 300, refill: 15 },
-  tenantAssignments: { name: 'identity assignments of the tenant', size: 400, refill: 20 },
-  // 80 and 400 in 20 s.
-  creations: { name: 'identity creations', size: 80, refill: 4 },
-  tenantCreations: { name: 'identity creations of the tenant', size: 400, refill: 20 },
+  // "400 assignment operations per 20 seconds" may be a window or a bucket: who stays within the window is within both.
+  assignments: { name: 'identity assignments', size: 300, refill: 15, windowMs: 20_000 },
+  tenantAssignments: {
+    name: 'identity assignments of the tenant',
+    size: 400,
+    refill: 20,
+    windowMs: 20_000,
+  },
+  creations: { name: 'identity creations', size: 80, refill: 4, windowMs: 20_000 },
+  tenantCreations: { name: 'identity creations of the tenant', size: 400, refill: 20, windowMs: 20_000 },
   resourceGraph: { name: 'Resource Graph queries', size: 15, refill: 3, windowMs: 5000 },
 } as const satisfies Record<string, ThrottleLimit>;
 

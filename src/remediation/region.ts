@@ -86,7 +86,9 @@ export async function remediateRegion(
       const ids = portion.map(({ subscriptionId }) => subscriptionId);
       cut ||= run.stopped();
       if (cut) return;
-      const pages = goalMissingVms(app.clients, run.coverage, policy, excludedScopes, location, ids);
+      const counted = portion.reduce((sum, { goalMissing }) => sum + goalMissing, 0);
+      const { clients } = app;
+      const pages = goalMissingVms(clients, run.coverage, policy, excludedScopes, location, ids, counted);
       for await (const page of pages) {
         for (const missing of interleave(page)) {
           await vmSlots.enter();

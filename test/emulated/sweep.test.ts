@@ -424,3 +424,14 @@ describe('other writers of the same VM', () => {
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
+
+describe('a subscription of several pages', () => {
+  it('is swept whole, though VMs that were written leave the answer while it is paged through', async () => {
+    await azure.seed(Array.from({ length: 2500 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`)));
+
+    const { summary, reports } = await run();
+
+    assert.equal(total(summary.tally, 'assigned'), 2500);
+    assert.equal(new Set(reports.map(({ vm }) => vm.id)).size, reports.length);
+  });
+});

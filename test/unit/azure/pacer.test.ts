@@ -29,13 +29,17 @@ function read(pacer: Pacer, subscription: string): Promise<Pass> {
   return pacer.enter({ ...lanes, urgent: false, again: false });
 }
 
-/** A pacer whose tenant bucket of eastus has just been emptied, by subscriptions that do not come again. */
+/**
+ * A pacer whose tenant window of eastus is used up, by subscriptions that do not come again, at an even pace: so one token
+ * comes back each 72 ms.
+ */
 async function emptied(): Promise<{ clock: SteppedClock; pacer: Pacer; letGo: string[] }> {
   const clock = steppedClock();
   const pacer = createPacer(clock, SHARE);
-  for (let count = 0; count < 252; count++) {
+  for (let count = 0; count < 280; count++) {
     const pass = await update(pacer, [], `spent-${count}`);
     pass.end();
+    await clock.advance(71.7);
   }
   return { clock, pacer, letGo: [] };
 }
@@ -48,9 +52,9 @@ describe('turns', () => {
     for (let n = 0; n < 200; n++) void update(pacer, letGo, 'large');
     for (let n = 0; n < 10; n++) for (const small of ['a', 'b']) void update(pacer, letGo, small);
 
-    await clock.advance(2400);
+    await clock.advance(2350);
 
-    // 33 of them at 13.86/s.
+    // 33 of them, one each 72 ms.
     assert.equal(letGo.length, 33);
     assert.deepEqual([count(letGo, 'a'), count(letGo, 'b')], [10, 10]);
   });
@@ -76,7 +80,7 @@ describe('turns', () => {
       void update(pacer, [], `s${n % 3}`, { urgent: true }).then(() => order.push('!'));
     }
 
-    await clock.advance(1200);
+    await clock.advance(1150);
 
     assert.equal(order.join(''), '!!!-!!!-!!!-!!!-');
   });

@@ -72,16 +72,17 @@ async function sweep(
   return { server, seconds: (updatedAt - startedAt) / 1000 };
 }
 
-/** How long it must take at least with that share of the buckets, s: each bucket's excess over its size at its refill. */
+/** How long it must take at least with that share of the buckets, s: each bucket's excess over its size at its refill, or in windows. */
 function ideal({ vms, subscriptions, regions }: Fleet, share: number): number {
   const least = (requests: number, size: number, refill: number) =>
     (requests - share * size) / (share * refill);
+  const windows = (requests: number, size: number) => 20 * Math.ceil(requests / Math.floor(share * size) - 1);
   return Math.max(
     least((2 * vms) / subscriptions, 250, 25),
     least(vms / subscriptions, 200, 10),
     least(vms / subscriptions / regions, 1500, 500 / 60),
-    least(vms / subscriptions / regions, 300, 15),
-    least(vms / regions, 400, 20),
+    windows(vms / subscriptions / regions, 300),
+    windows(vms / regions, 400),
   );
 }
 
@@ -103,7 +104,9 @@ describe('pacing', () => {
         assert.deepEqual(server.refused, []);
         assert.equal(server.accepted, 3 * fleet.vms);
         const efficiency = ideal(fleet, share) / seconds;
-        assert.ok(efficiency >= 0.95 && efficiency <= 1, `efficiency ${efficiency} at share ${share}`);
+        // A token of a window is ours again one window after its request was answered, which takes up to a second here.
+        const least = fleet.subscriptions > 1 ? 0.92 : 0.95;
+        assert.ok(efficiency >= least && efficiency <= 1, `efficiency ${efficiency} at share ${share}`);
       }
     });
   }

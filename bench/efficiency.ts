@@ -1,0 +1,168 @@
+import type { SweepCost } from './appSweep.ts';
+import { type AzureDigest, refusals, withAzure } from './benchAzure.ts';
+import type { BenchFleet } from './fleet.ts';
+import { ideal } from './ideal.ts';
+import { runProcess } from './process.ts';
+import { number, type Scenario } from './scenario.ts';
+
+/** A fleet to sweep at some pace. */
+export interface SweepCase extends BenchFleet {
+  readonly sharePercent: number;
+  /** How much faster than time; by default as fast as leaves the machine alone. */
+  readonly speed?: number;
+}
+
+/** What sweeping it came to. */
+export interface Swept extends SweepCase {
+  readonly speed: number;
+  readonly idealSeconds: number;
+  readonly boundBy: string;
+  /** From the sweep's begin to the last accepted write, in the embedded Azure's time. */
+  readonly actualSeconds: number;
+  readonly efficiency: number;
+  readonly cost: SweepCost;
+  readonly digest: AzureDigest;
+}
+
+// Requests a second of the machine's that neither the embedded Azure nor the client feels, on a machine that others use.
+const EASY_RATE = 400;
+// A run no shorter than this: what a request takes, some ms of the machine's, must be little beside it.
+const SHORTEST_REAL_SECONDS = 20;
+// Below this a fleet fits into full buckets, and only the machine is measured.
+const SHORTEST_IDEAL_SECONDS = 10;
+// A token of a window comes back one window after its answer: at most so fast, an answer's time is little beside 20 s.
+const FASTEST_WITH_WINDOWS = 4;
+const REQUESTS_PER_VM = 3;
+const LEAST_QUICK = 0.9;
+const LEAST = 0.95;
+
+/** Sweeps a fleet once with an embedded Azure and an app of its own. */
+export async function sweepOnce(one: SweepCase): Promise<Swept> {
+  const { sharePercent, speed: _, ...fleet } = one;
+  const bound = ideal(fleet, sharePercent / 100);
+  const speed = one.speed ?? easySpeed(fleet, bound.seconds);
+  return withAzure({ fleet, speed }, async (azure) => {
+    const env = { ...azure.env, CAPACITY_SHARE_PERCENT: String(sharePercent) };
+    const cost = await runProcess<SweepCost>('appSweep.ts', {}, env);
+    const digest = await azure.digest(cost.startedAt);
+    const actualSeconds = (digest.lastAcceptedAt - cost.startedAt) / 1000;
+    return {
+      ...one,
+      speed,
+      idealSeconds: bound.seconds,
+      boundBy: bound.boundBy,
+      actualSeconds,
+      efficiency: bound.seconds / actualSeconds,
+      cost,
+      digest,
+    };
+  });
+}
+
+function easySpeed({ vms, subscriptions }: BenchFleet, seconds: number): number {
+  const fastest = Math.min(
+    (EASY_RATE * seconds) / (vms * REQUESTS_PER_VM),
+    seconds / SHORTEST_REAL_SECONDS,
+    subscriptions > 1 ? FASTEST_WITH_WINDOWS : Number.POSITIVE_INFINITY,
+  );
+  return Math.max(1, Number(fastest.toPrecision(2)));
+}
+
+const spreads = [
+  { subscriptions: 1, regions: 1 },
+  { subscriptions: 20, regions: 1 },
+  { subscriptions: 20, regions: 8 },
+];
+
+function casesOf(quick: boolean): SweepCase[] {
+  if (quick) {
+    return [
+      { vms: 600, subscriptions: 1, regions: 1, sharePercent: 70 },
+      { vms: 840, subscriptions: 20, regions: 1, sharePercent: 70 },
+    ];
+  }
+  const sizes = (process.env.BENCH_VMS ?? '1000,10000').split(',').map(Number);
+  const at70 = sizes.flatMap((vms) => spreads.map((spread) => ({ vms, ...spread, sharePercent: 70 })));
+  return [
+    ...at70,
+    { vms: 10_000, subscriptions: 1, regions: 1, sharePercent: 100 },
+    { vms: 10_000, subscriptions: 20, regions: 1, sharePercent: 100 },
+    { vms: 1000, subscriptions: 1, regions: 1, sharePercent: 70, identities: false },
+  ];
+}
+
+export const efficiency: Scenario = {
+  about: 'how near a sweep comes to the fastest Azure allows, and what it costs in calls and CPU',
+  async run(quick, say) {
+    const all: Swept[] = [];
+    for (const one of casesOf(quick)) {
+      const done = await sweepOnce(one);
+      all.push(done);
+      const { efficiency: reached, cost } = done;
+      say(
+        `${nameOf(one)} at speed ${done.speed}: ${number(reached, 3)}, ${refusals(done.digest)} 429s, ${number(cost.wallMs / 1000)} s`,
+      );
+    }
+    return {
+      figures: all,
+      regressions: all.flatMap((one) => regressionsOf(one, quick ? LEAST_QUICK : LEAST)),
+      tables: [tableOf(all)],
+    };
+  },
+};
+
+function isPaced({ idealSeconds }: Swept): boolean {
+  return idealSeconds >= SHORTEST_IDEAL_SECONDS;
+}
+
+function nameOf({ vms, subscriptions, regions, sharePercent, identities = true }: SweepCase): string {
+  const how = identities ? '' : ', identities to be made';
+  return `${number(vms)} VMs, ${subscriptions}·${regions}, share ${sharePercent} %${how}`;
+}
+
+function tableOf(all: readonly Swept[]) {
+  return {
+    title: 'Efficiency of a sweep (subscriptions·regions; times are Azure’s)',
+    head: [
+      'fleet',
+      'ideal s',
+      'actual s',
+      'efficiency',
+      '429s',
+      'writes/VM',
+      'reads/VM',
+      'ARG queries',
+      'CPU ms/VM',
+      'bound by',
+    ],
+    rows: all.map((one) => [
+      nameOf(one),
+      number(one.idealSeconds),
+      number(one.actualSeconds),
+      isPaced(one) ? number(one.efficiency, 3) : '-',
+      number(refusals(one.digest)),
+      number(one.digest.calls.writes / one.vms, 3),
+      number(one.digest.calls.reads / one.vms, 3),
+      number(one.digest.calls.resourceGraph),
+      number((one.cost.cpuSeconds / one.vms) * 1000, 1),
+      one.boundBy,
+    ]),
+  };
+}
+
+function regressionsOf(one: Swept, least: number): string[] {
+  const { digest, vms, cost } = one;
+  const wrong: string[] = [];
+  const must = (holds: boolean, what: string): void => void (holds || wrong.push(`${nameOf(one)}: ${what}`));
+  must(refusals(digest) === 0, `${JSON.stringify(digest.refused)} 429s, expected none`);
+  must(
+    !isPaced(one) || one.efficiency >= least,
+    `efficiency ${number(one.efficiency, 3)}, expected ${least} at least`,
+  );
+  must(digest.undone === 0 && cost.failed === 0, `${digest.undone} VMs undone, ${cost.failed} failed`);
+  must(digest.acceptedWrites === vms, `${digest.acceptedWrites} writes of VMs, expected one for each`);
+  const own = one.subscriptions * (1 + 2 * one.regions);
+  must(digest.calls.writes <= vms + own, `${digest.calls.writes} writes, expected at most ${vms + own}`);
+  must(digest.calls.reads <= 2 * vms + 3 * own, `${digest.calls.reads} reads, expected two for each VM`);
+  return wrong;
+}
