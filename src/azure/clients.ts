@@ -7,6 +7,7 @@ import type { Pipeline, PipelinePolicy, PipelineRequest } from '@azure/core-rest
 import type { TokenCredential } from '@azure/identity';
 import type { Clock } from '../clock.ts';
 import { fold } from '../domain/resourceId.ts';
+import { callContext } from './callContext.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
 import { pacing } from './pacing.ts';
 import { retries } from './retry.ts';
@@ -107,9 +108,13 @@ function countCalls(calls: CallCounts, throttled: CallCounts): PipelinePolicy {
     name: 'countCalls',
     async sendRequest(request, next) {
       const kind = kindOfCall(request);
+      const { counts } = callContext();
       calls[kind]++;
+      if (counts) counts.calls[kind]++;
       const response = await next(request);
-      if (response.status === 429) throttled[kind]++;
+      if (response.status !== 429) return response;
+      throttled[kind]++;
+      if (counts) counts.throttled[kind]++;
       return response;
     },
   };

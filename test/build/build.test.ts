@@ -42,7 +42,7 @@ describe('the bundle', () => {
 
     for (const file of files.filter((name) => name.endsWith('.js')))
       assert.ok(files.includes(`${file}.map`), file);
-    assert.doesNotMatch(readFileSync(join(root, '.funcignore'), 'utf8'), /\.map|^dist/?$/m);
+    assert.doesNotMatch(readFileSync(join(root, '.funcignore'), 'utf8'), /\.map|^dist\/?$/m);
   });
 });
 
