@@ -1,5 +1,7 @@
 import type { InvocationContext } from '@azure/functions';
+import { oneLine } from '../domain/printable.ts';
 import { contextLog, type Log } from '../log.ts';
+import { MAX_DEQUEUE_COUNT } from '../queues.ts';
 import { silent } from '../telemetry/telemetry.ts';
 import { telemetry } from './remediator.ts';
 
@@ -17,6 +19,12 @@ export function invocation<T>(
   return telemetry.of(origin, async () => {
     try {
       return await work(invocationLog(context));
+    } catch (error) {
+      const { queueName } = context.options.trigger;
+      if (Number(context.triggerMetadata?.dequeueCount) >= MAX_DEQUEUE_COUNT) {
+        telemetry.event('MessageGivenUp', { queue: String(queueName), error: oneLine(String(error)) }, {});
+      }
+      throw error;
     } finally {
       await telemetry.flush();
     }

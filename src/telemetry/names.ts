@@ -52,6 +52,11 @@ export const events = {
       durationMs: 'How long it took.',
     },
   },
+  /** A message failed for the last time: the host puts it into the poison queue. */
+  MessageGivenUp: {
+    properties: { queue: 'The queue it came from.', error: 'What failed it the last time.' },
+    measurements: {},
+  },
   /** The look at one VM ended. The audit trail: one for each VM looked at, never sampled. */
   VmRemediated: {
     properties: {
