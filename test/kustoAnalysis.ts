@@ -24,9 +24,9 @@ export function analyse(query: string, tables: Readonly<Record<string, readonly 
   const { Language } = (globalThis as unknown as { Kusto: { Language: Language } }).Kusto;
   const { TableSymbol, DatabaseSymbol } = Language.Symbols;
   const symbols = Object.entries(tables).map(([name, columns]) =>
-    TableSymbol.From(`(${columns.map((column) => `['${column.name}']: ${column.type}`).join(', ')})`).WithName(
-      name,
-    ),
+    TableSymbol.From(
+      `(${columns.map((column) => `['${column.name}']: ${column.type}`).join(', ')})`,
+    ).WithName(name),
   );
   const globals = Language.GlobalState.Default.WithDatabase(new DatabaseSymbol.$ctor1('db', symbols));
   const found = Language.KustoCode.ParseAndAnalyze(query, globals).GetDiagnostics();
