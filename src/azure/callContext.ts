@@ -12,6 +12,8 @@ export interface CallContext {
   /** Region of the VM or identity that is written. */
   readonly location?: string;
   readonly urgent?: boolean;
+  /** Operation id of the telemetry the call belongs to, 32 hexadecimal digits. */
+  readonly operationId?: string;
   /** Where the calls of the work they belong to are counted, beside those of the whole process. */
   readonly counts?: Counts;
 }
@@ -33,6 +35,11 @@ export function inRegion<T>(location: string, call: () => T): T {
 /** Runs work somebody waits for, such as that of an event: all its calls go before those that are not urgent. */
 export function urgently<T>(work: () => T): T {
   return contexts.run({ ...callContext(), urgent: true }, work);
+}
+
+/** Runs work whose calls carry the id of an operation, so that Azure's activity log names it. */
+export function inOperation<T>(operationId: string | undefined, work: () => T): T {
+  return operationId === undefined ? work() : contexts.run({ ...callContext(), operationId }, work);
 }
 
 /** Counts the calls of a piece of work by themselves, whatever else runs in this process at the same time. */

@@ -59,6 +59,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pipeline.removePolicy({ name: 'defaultRetryPolicy' });
     pipeline.addPolicy(policies.retries, { phase: 'Retry' });
     pipeline.addPolicy(azureErrors());
+    pipeline.addPolicy(correlation());
     pipeline.addPolicy(policies.pacing, { afterPhase: 'Retry' });
     pipeline.addPolicy(policies.count, { afterPhase: 'Retry' });
     return client;
@@ -99,6 +100,22 @@ function azureErrors(): PipelinePolicy {
       });
       if (response.status >= 400) throw errorOfResponse(response);
       return response;
+    },
+  };
+}
+
+// Resource Manager and its activity log take a caller's GUID for the correlation id; so one id leads from the timer of a
+// sweep to each write in the log of Azure.
+function correlation(): PipelinePolicy {
+  return {
+    name: 'correlation',
+    sendRequest(request, next) {
+      const { operationId } = callContext();
+      if (operationId !== undefined) {
+        const guid = operationId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+        request.headers.set('x-ms-correlation-request-id', guid);
+      }
+      return next(request);
     },
   };
 }

@@ -1,8 +1,10 @@
 import type { InvocationContext } from '@azure/functions';
+import { inOperation } from '../azure/callContext.ts';
 import { oneLine } from '../domain/printable.ts';
 import { contextLog, type Log } from '../log.ts';
 import { MAX_DEQUEUE_COUNT } from '../queues.ts';
 import { silent } from '../telemetry/telemetry.ts';
+import { parseTraceParent } from '../telemetry/traceParent.ts';
 import { telemetry } from './remediator.ts';
 
 /**
@@ -16,9 +18,10 @@ export function invocation<T>(
 ): Promise<T> {
   const { functionName, invocationId } = context;
   const origin = { traceParent: traceParent ?? traceParentOf(context), functionName, invocationId };
+  const operationId = parseTraceParent(origin.traceParent)?.traceId;
   return telemetry.of(origin, async () => {
     try {
-      return await work(invocationLog(context));
+      return await inOperation(operationId, () => work(invocationLog(context)));
     } catch (error) {
       const { queueName } = context.options.trigger;
       if (Number(context.triggerMetadata?.dequeueCount) >= MAX_DEQUEUE_COUNT) {

@@ -12,7 +12,7 @@ export const events = {
   SweepBegun: {
     properties: {
       sweepId: 'Names the sweep.',
-      trigger: 'What asked for it: sweep or cli.',
+      trigger: 'What asked for it: sweep, the timer.',
       effect: 'The EFFECT setting.',
       until: 'When the next sweep begins.',
     },
@@ -35,7 +35,7 @@ export const events = {
   RegionWorked: {
     properties: {
       sweepId: 'Names the sweep.',
-      trigger: 'What asked for it: sweep or cli.',
+      trigger: 'What asked for it: sweep, the timer.',
       location: 'The region.',
       goesOn: 'true when its time was spent and work is left for another run.',
     },

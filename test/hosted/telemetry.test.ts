@@ -33,6 +33,12 @@ describe('telemetry of the app in worker processes', () => {
     assert.equal(told.length, 1 + 1 + 2 + 40);
     assert.equal(new Set(told.map(({ tags }) => tags?.['ai.operation.id'])).size, 1);
     assert.match(String(told[0]?.tags?.['ai.operation.id']), /^[0-9a-f]{32}$/);
+    const writes = azure.journal.calls().filter(({ method }) => method === 'PATCH' || method === 'PUT');
+    assert.ok(writes.length > 39);
+    assert.deepEqual(
+      [...new Set(writes.map(({ correlationId }) => correlationId?.replaceAll('-', '')))],
+      [told[0]?.tags?.['ai.operation.id']],
+    );
     const properties = (name: string) =>
       ofEvents(name).map(({ data }) => data.baseData.properties as Record<string, string>);
     assert.equal(new Set(properties('VmRemediated').map(({ vmId }) => vmId?.toLowerCase())).size, 40);
