@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { exitCodes } from './exitCodes.ts';
 import { explainError } from './explainError.ts';
-import { runSweep } from './sweepCommand.ts';
+import { endWithReader } from './interrupts.ts';
+import { sweepCommand } from './sweepCommand.ts';
 
-/** Exit codes of every command: done, some VMs failed, could not run. */
-export const exitCodes = { done: 0, someFailed: 1, couldNotRun: 2 } as const;
+/** Every command, in the order of the help. Each is a file of its own. */
+const commands = [sweepCommand];
 
 const program = new Command('vm-identity')
   .description(
@@ -16,22 +18,10 @@ const program = new Command('vm-identity')
       '\nExit codes: 0 done, 1 some VMs failed or something needs a person, 2 could not run.',
   )
   .exitOverride((end) => process.exit(end.exitCode === 0 ? exitCodes.done : exitCodes.couldNotRun));
+for (const command of commands) program.addCommand(command().copyInheritedSettings(program));
 
-program
-  .command('sweep')
-  .description('find every VM in scope that lacks its identity, and assign it')
-  .option('--json', 'print one JSON line for each VM looked at, and a closing summary line')
-  .action(async (options: { json?: boolean }) => {
-    const clean = await runSweep(process.env, options.json === true);
-    process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
-  });
-
-// A reader that has seen enough, such as `head`, closes the pipe: no reason to complain.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(exitCodes.done);
-});
-
+endWithReader(process.stdout);
+endWithReader(process.stderr);
 try {
   await program.parseAsync();
 } catch (error) {

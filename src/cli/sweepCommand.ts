@@ -1,3 +1,4 @@
+import { Command } from 'commander';
 import { createApp } from '../app.ts';
 import type { VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
@@ -5,26 +6,36 @@ import { nextStep, total } from '../domain/outcome.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
 import type { VmReport } from '../remediation/vm.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
+import { exitCodes } from './exitCodes.ts';
+import { watchInterrupts } from './interrupts.ts';
 import { complianceTable, problemsText, tallyText } from './present.ts';
 import { startProgress } from './progress.ts';
+
+/** `vm-identity sweep`. */
+export function sweepCommand(): Command {
+  return new Command('sweep')
+    .description('find every VM in scope that lacks its identity, and assign it')
+    .option('--json', 'print one JSON line for each VM looked at, and a closing summary line')
+    .action(async (options: { json?: boolean }) => {
+      const clean = await runSweep(process.env, options.json === true);
+      process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
+    });
+}
 
 /**
  * Runs one sweep with the settings of `env`. For people: tables on stdout, progress on stderr. With `json`: one line
  * for each VM looked at and a closing summary line on stdout. The first Ctrl-C lets what was begun finish.
  * Returns true when nothing failed and nothing needs a person. Throws what keeps a sweep from beginning.
  */
-export async function runSweep(
-  env: Readonly<Record<string, string | undefined>>,
-  json: boolean,
-): Promise<boolean> {
+async function runSweep(env: Readonly<Record<string, string | undefined>>, json: boolean): Promise<boolean> {
   const app = createApp(env);
-  const interrupted = watchInterrupts();
+  const interrupts = watchInterrupts();
   let compliance: Compliance | undefined;
   let progress: ReturnType<typeof startProgress> | undefined;
   if (!json) process.stderr.write('Asking Resource Graph for every VM in scope …\n');
 
   const summary = await sweep(app, {
-    stopped: () => interrupted.value,
+    stopped: () => interrupts.stopped,
     onCounts(counts, coverage) {
       if (json) return;
       compliance = complianceOf(counts, coverage.subscriptionNames);
@@ -85,20 +96,6 @@ function jsonSummary({ tally, ...rest }: SweepSummary) {
 
 function missingIn(counts: readonly VmCount[]): number {
   return counts.reduce((sum, row) => sum + (row.verdict === GOAL_MISSING ? row.total : 0), 0);
-}
-
-function watchInterrupts(): { value: boolean } {
-  const interrupted = { value: false };
-  const stop = (): void => {
-    if (interrupted.value) process.exit(130);
-    interrupted.value = true;
-    process.stderr.write(
-      '\nStopping: what was begun is being finished. Press Ctrl-C again to leave at once.\n',
-    );
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return interrupted;
 }
 
 function print(text: string): void {
