@@ -44,12 +44,14 @@ export function scopesQuery(groups: readonly Scope[]): string {
 | order by id asc`;
 }
 
-// The same rules as domain/decide.ts, in the order of its reasons; a property test holds the two together. Only
+// The same rules as domain/rules.ts, in the order of its reasons; a property test holds the two together. Only
 // functions that public Resource Graph queries use (azure-facts, section 4 "Dialect"). What Resource Graph gets
 // wrong, being stale, is decided again on a fresh read.
 function verdicts({ policy, excluded, groups }: VmFilter, location?: string): string {
   const rules = [
     ...excludedRules(excluded),
+    ...notIn('subscriptionId', policy.onlySubscriptions, 'subscription-not-rolled-out'),
+    ...notIn('location', policy.onlyRegions, 'region-not-rolled-out'),
     ...(policy.exclusionTag ? [[hasTag(policy.exclusionTag), 'exclusion-tag']] : []),
     ...(policy.includeManagedGroups ? [] : [['isnotempty(groupOwner)', 'managed-group']]),
     ["tolower(tostring(properties.provisioningState)) == 'deleting'", 'vm-deleting'],
@@ -96,6 +98,10 @@ function excludedRules(excluded: readonly Scope[]): string[][] {
   const vms = excluded.filter((scope) => scope.kind === 'virtualMachine').map((scope) => quote(scope.id));
   const conditions = [...groups, ...(vms.length > 0 ? [`id in~ (${vms.join(', ')})`] : [])];
   return conditions.length > 0 ? [[conditions.join(' or '), 'excluded-scope']] : [];
+}
+
+function notIn(column: string, list: ReadonlySet<string> | undefined, reason: string): string[][] {
+  return list === undefined ? [] : [[`${column} !in~ (${[...list].map(quote).join(', ')})`, reason]];
 }
 
 function onlyGroups(groups: readonly Scope[]): string {

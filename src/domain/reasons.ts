@@ -27,6 +27,14 @@ export const reasons = {
     'effect-disabled': { meaning: 'EFFECT is Disabled.', next: '' },
     'out-of-scope': { meaning: 'The VM is in none of the SCOPES.', next: '' },
     'excluded-scope': { meaning: 'The VM is in one of the EXCLUDED_SCOPES.', next: '' },
+    'subscription-not-rolled-out': {
+      meaning: 'ONLY_SUBSCRIPTIONS is set and does not name the subscription of the VM.',
+      next: 'Name {subscription} in ONLY_SUBSCRIPTIONS, or unset it, when the roll-out gets there.',
+    },
+    'region-not-rolled-out': {
+      meaning: 'ONLY_REGIONS is set and does not name the region of the VM.',
+      next: 'Name the region in ONLY_REGIONS, or unset it, when the roll-out gets there.',
+    },
     'exclusion-tag': { meaning: 'The VM has the EXCLUSION_TAG.', next: '' },
     'managed-group': {
       meaning: 'A service such as AKS or Databricks manages the resource group of the VM.',

@@ -1,11 +1,12 @@
 import type { App } from '../app.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
 import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
-import { carries, type Decision, decide, reasonNotToRead } from '../domain/decide.ts';
+import { type Decision, decide, reasonNotToRead } from '../domain/decide.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { identityPatch } from '../domain/identityPatch.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
+import { carries } from '../domain/rules.ts';
 import type { ResolvedScopes } from '../domain/scopes.ts';
 import type { Exclusive } from './exclusive.ts';
 import { failureReason, type GoalIdentities, type GoalIdentity } from './goalIdentities.ts';

@@ -40,6 +40,8 @@ const anySettings = fc
       `/subscriptions/${first},/subscriptions/${second}/resourceGroups/RG-app-0`,
       `/subscriptions/${first}/resourceGroups/rg-app-1,/subscriptions/${second}/resourceGroups/rg-app-0`,
     ),
+    regions: fc.constantFrom('', 'EastUS', 'eastus2,westeurope,eastus', 'nowhere'),
+    subscriptions: fc.constantFrom('', second.toUpperCase(), `${first},${second}`),
     excluded: fc.constantFrom(
       '',
       `/subscriptions/${second.toUpperCase()}`,
@@ -47,11 +49,13 @@ const anySettings = fc
       `/subscriptions/${second}/resourceGroups/rg-app-0/providers/microsoft.compute/virtualmachines/VM-0000001`,
     ),
   })
-  .map(({ mode, rule, managed, tag, scopes, excluded }) => ({
+  .map(({ mode, rule, managed, tag, scopes, excluded, regions, subscriptions }) => ({
     ...mode,
     SINGLE_IDENTITY_RULE: rule,
     INCLUDE_MANAGED_GROUPS: String(managed),
     EXCLUSION_TAG: tag,
+    ONLY_REGIONS: regions,
+    ONLY_SUBSCRIPTIONS: subscriptions,
     EXCLUDED_SCOPES: excluded,
     ...(scopes && { SCOPES: scopes }),
   }));

@@ -117,6 +117,21 @@ const rows: Record<string, Row> = {
     scopes: someScopes({ excluded: { virtualMachines: [aVmId().id] } }),
     expect: 'excluded excluded-scope',
   },
+  'a subscription that the roll-out has not got to': {
+    vm: {},
+    policy: { onlySubscriptions: new Set([OTHER_SUBSCRIPTION]) },
+    expect: 'excluded subscription-not-rolled-out',
+  },
+  'a region that the roll-out has not got to': {
+    vm: { location: 'eastus2' },
+    policy: { onlyRegions: new Set(['eastus']) },
+    expect: 'excluded region-not-rolled-out',
+  },
+  'a subscription and a region that it has got to': {
+    vm: { location: 'East US' },
+    policy: { onlyRegions: new Set(['eastus']), onlySubscriptions: new Set([SUBSCRIPTION]) },
+    expect: 'assign',
+  },
   'the exclusion tag in other letter case, any value': {
     vm: { tags: { Skip: 'x' } },
     policy: { exclusionTag: { name: 'skip', value: undefined } },
