@@ -136,7 +136,7 @@ export const settingsSchema = z.object({
   FAILURE_THRESHOLD_PERCENT: wholeNumber(0, 100)
     .prefault('100')
     .describe(
-      'A region is stopped early when more than this share of its VMs failed, in percent; 100 never stops.',
+      'A region is stopped early when more than this share of the VMs looked at failed, in percent. Until 20 were looked at, the share is of 20; 100 never stops, 0 stops at the first failure.',
     ),
   CONFIRM_AFTER_SECONDS: wholeNumber(0, 600)
     .prefault('12')

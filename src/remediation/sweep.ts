@@ -60,9 +60,8 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
     regions.map(async (work) => {
       let looked = 0;
       try {
-        const cut = await remediateRegion(context, work, {
-          coverage,
-          takeAssignment: () => left-- > 0,
+        const { cut } = await remediateRegion(context, coverage, work, {
+          takeWrite: () => left-- > 0,
           stopped: () => observer.stopped?.() ?? false,
           onVm: (report) => {
             looked++;

@@ -7,6 +7,7 @@ import { planSweep } from './plan.ts';
 import { noticingUnlocked, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 import type { Shared } from './shared.ts';
+import type { RegionEnd } from './writeRegion.ts';
 
 /**
  * How long one run works on a region, in ms. Well below the function timeout of host.json (30 minutes), and below the
@@ -55,16 +56,16 @@ export async function workRegion(
   const tally = emptyTally();
   const problems = problemCollector();
   let left = message.limit ?? Number.POSITIVE_INFINITY;
-  let cut = false;
+  let end: RegionEnd = { cut: false, looked: message.looked ?? 0, failed: message.failed ?? 0 };
   try {
     const coverage = await shared.coverage();
     const { regions } = await planSweep(app, coverage, location);
     const identities = noticingUnlocked(goalIdentities(app), problems);
     const context = { app, scopes: coverage.scopes, identities, exclusive: shared.exclusive };
     for (const work of regions) {
-      cut = await remediateRegion(context, work, {
-        coverage,
-        takeAssignment: () => left-- > 0,
+      end = await remediateRegion(context, coverage, work, {
+        before: end,
+        takeWrite: () => left-- > 0,
         stopped: () => app.clock.now() >= stopAt,
         onVm: (report) => {
           count(tally, report.outcome);
@@ -84,7 +85,10 @@ export async function workRegion(
   }
 
   for (const problem of problems.list()) log.error('VMs failed', { ...about, ...problem });
+  const { cut, looked, failed } = end;
   const goesOn = cut && left > 0 && app.clock.now() < endsAt;
   log.info('Region worked on', { ...about, goesOn, tally });
-  return goesOn ? { ...message, ...(message.limit !== undefined && { limit: left }) } : undefined;
+  return goesOn
+    ? { ...message, looked, failed, ...(message.limit !== undefined && { limit: left }) }
+    : undefined;
 }
