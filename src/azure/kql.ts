@@ -25,11 +25,41 @@ export function countQuery(filter: VmFilter, location?: string): string {
 | order by id asc`;
 }
 
-/** Lists the VMs of one location that lack their goal identity, in a stable order. */
-export function goalMissingQuery(filter: VmFilter, location: string): string {
-  return `${verdicts(filter, location)}
-| where verdict == ${quote(GOAL_MISSING)}
+/** Which VMs to list: those of one verdict, narrowed down further. */
+export interface Wanted {
+  readonly verdict: string;
+  readonly location?: string | undefined;
+  /** Only VMs that get a default identity with the goal identity: they have none of any kind (azure-facts, section 6). */
+  readonly gainingDefault?: boolean | undefined;
+}
+
+/** Lists the ids of VMs, in a stable order. */
+export function vmIdsQuery(filter: VmFilter, wanted: Wanted): string {
+  return `${wantedVms(filter, wanted)}
 | project id, subscriptionId, location
+| order by id asc`;
+}
+
+/** Lists VMs with what they look like, in a stable order. */
+export function vmsQuery(filter: VmFilter, wanted: Wanted): string {
+  return `${wantedVms(filter, wanted)}
+| project id, location, identity, provisioningState = tostring(properties.provisioningState), verdict
+| order by id asc`;
+}
+
+/** Counts VMs, by subscription and location. */
+export function countWantedQuery(filter: VmFilter, wanted: Wanted): string {
+  return `${wantedVms(filter, wanted)}
+| summarize total = count() by subscriptionId, location
+| project id = strcat(subscriptionId, '/', location), subscriptionId, location, total
+| order by id asc`;
+}
+
+/** Tells what Resource Graph knows of one VM. */
+export function oneVmQuery(filter: VmFilter, id: string): string {
+  return `${verdicts(filter)}
+| where id =~ ${quote(id)}
+| project id, location, identity, provisioningState = tostring(properties.provisioningState), verdict
 | order by id asc`;
 }
 
@@ -42,6 +72,12 @@ export function scopesQuery(groups: readonly Scope[]): string {
 | where type =~ ${quote(SUBSCRIPTIONS)}${orGroup}
 | project id, name, type, subscriptionId
 | order by id asc`;
+}
+
+function wantedVms(filter: VmFilter, { verdict, location, gainingDefault }: Wanted): string {
+  const gaining = "\n| where not(identityType contains 'systemassigned') and keys in ('', '[]')";
+  return `${verdicts(filter, location)}
+| where verdict == ${quote(verdict)}${gainingDefault ? gaining : ''}`;
 }
 
 // The same rules as domain/rules.ts, in the order of its reasons; a property test holds the two together. Only

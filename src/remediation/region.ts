@@ -1,4 +1,5 @@
-import { goalMissingVms } from '../azure/inventory.ts';
+import { vmIds } from '../azure/inventory.ts';
+import { GOAL_MISSING } from '../azure/kql.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
 import { outcome } from '../domain/outcome.ts';
 import { type Remediation, startRemediation } from './vm.ts';
@@ -19,10 +20,10 @@ export function remediateRegion(
 ): Promise<RegionEnd> {
   const { app } = context;
   const { location } = work;
-  const { policy, excludedScopes } = app.settings;
   return writeRegion(app, work, run, {
-    pages: (ids) => goalMissingVms(app.clients, coverage, policy, excludedScopes, location, ids),
-    heldBack: policy.effect === 'AuditIfNotExists' ? outcome('deferred', 'audit-only') : undefined,
+    pages: (ids) => vmIds(app.clients, coverage, app.settings, { verdict: GOAL_MISSING, location }, ids),
+    heldBack:
+      app.settings.policy.effect === 'AuditIfNotExists' ? outcome('deferred', 'audit-only') : undefined,
     start: (vm) => startRemediation(context, { vm, location, groupManagedBy: unmanaged }),
   });
 }

@@ -3,7 +3,7 @@ import { after, before, it } from 'node:test';
 import fc from 'fast-check';
 import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
-import { countVms, goalMissingVms } from '../../src/azure/inventory.ts';
+import { countVms, vmIds } from '../../src/azure/inventory.ts';
 import { GOAL_MISSING } from '../../src/azure/kql.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { decide } from '../../src/domain/decide.ts';
@@ -71,9 +71,8 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
       const counts = await countVms(clients, coverage, read.policy, read.excludedScopes);
       const listed = new Set<string>();
       for (const { subscriptionId, location } of counts.filter(({ verdict }) => verdict === GOAL_MISSING)) {
-        const pages = goalMissingVms(clients, coverage, read.policy, read.excludedScopes, location, [
-          subscriptionId,
-        ]);
+        const wanted = { verdict: GOAL_MISSING, location };
+        const pages = vmIds(clients, coverage, read, wanted, [subscriptionId]);
         for await (const page of pages) for (const vm of page) listed.add(vm.id.toLowerCase());
       }
 
