@@ -74,6 +74,23 @@ export function scopesQuery(groups: readonly Scope[]): string {
 | order by id asc`;
 }
 
+/** Lists the user-assigned identities of these names in the resource groups of one name. */
+export function identitiesQuery(resourceGroup: string, names: readonly string[]): string {
+  return `resources
+| where type =~ 'microsoft.managedidentity/userassignedidentities'
+| where resourceGroup =~ ${quote(resourceGroup)} and name in~ (${names.map(quote).join(', ')})
+| project id, principalId = tostring(properties.principalId), clientId = tostring(properties.clientId)
+| order by id asc`;
+}
+
+/** Lists the resource groups of one name. */
+export function groupsQuery(name: string): string {
+  return `resourcecontainers
+| where type =~ ${quote(GROUPS)} and name =~ ${quote(name)}
+| project id
+| order by id asc`;
+}
+
 function wantedVms(filter: VmFilter, { verdict, location, gainingDefault }: Wanted): string {
   const gaining = "\n| where not(identityType contains 'systemassigned') and keys in ('', '[]')";
   return `${verdicts(filter, location)}

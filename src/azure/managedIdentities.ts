@@ -1,3 +1,4 @@
+import type { ManagementLockObject } from '@azure/arm-locks';
 import { fold, type ResourceId, resourceGroupId } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
 import { toAzureError } from './errors.ts';
@@ -67,20 +68,34 @@ export async function createGroup(
  */
 export async function isLocked(clients: Clients, id: ResourceId): Promise<boolean> {
   const [provider = '', type = ''] = id.id.split('/').slice(-3);
-  const scopes = [
-    id.id,
-    resourceGroupId(id.subscriptionId, id.resourceGroup),
-    `/subscriptions/${id.subscriptionId}`,
-  ];
   const list = clients
     .locks(id.subscriptionId)
     .managementLocks.listAtResourceLevel(id.resourceGroup, provider, '', type, id.name);
-  for await (const lock of list) {
-    const scope = fold(lock.id ?? '').split('/providers/microsoft.authorization/locks/')[0];
-    const protects = lock.level === 'CanNotDelete' || lock.level === 'ReadOnly';
-    if (protects && scopes.some((own) => fold(own) === scope)) return true;
+  return isProtected(id, await lockedScopes(list));
+}
+
+/** Folded ids of everything in a subscription that has a CanNotDelete or ReadOnly lock: one list. Throws AzureError. */
+export function lockedScopesOf(
+  clients: Pick<AzureClients, 'locks'>,
+  subscriptionId: string,
+): Promise<Set<string>> {
+  return lockedScopes(clients.locks(subscriptionId).managementLocks.listAtSubscriptionLevel());
+}
+
+/** True when the identity, its group or its subscription is among the locked scopes, which are folded ids. */
+export function isProtected(id: ResourceId, locked: ReadonlySet<string>): boolean {
+  const { subscriptionId, resourceGroup } = id;
+  const scopes = [id.id, resourceGroupId(subscriptionId, resourceGroup), `/subscriptions/${subscriptionId}`];
+  return scopes.some((scope) => locked.has(fold(scope)));
+}
+
+async function lockedScopes(list: AsyncIterable<ManagementLockObject>): Promise<Set<string>> {
+  const scopes = new Set<string>();
+  for await (const { id, level } of list) {
+    const [scope = ''] = fold(id ?? '').split('/providers/microsoft.authorization/locks/');
+    if (level === 'CanNotDelete' || level === 'ReadOnly') scopes.add(scope);
   }
-  return false;
+  return scopes;
 }
 
 /** Locks the identity against deletion. Throws AzureError. */

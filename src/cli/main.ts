@@ -3,10 +3,11 @@ import { Command } from 'commander';
 import { exitCodes } from './exitCodes.ts';
 import { explainError } from './explainError.ts';
 import { endWithReader } from './interrupts.ts';
+import { planCommand } from './planCommand.ts';
 import { sweepCommand } from './sweepCommand.ts';
 
 /** Every command, in the order of the help. Each is a file of its own. */
-const commands = [sweepCommand];
+const commands = [planCommand, sweepCommand];
 
 const program = new Command('vm-identity')
   .description(

@@ -8,6 +8,7 @@ import type { VmReport } from '../remediation/vm.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
 import { exitCodes } from './exitCodes.ts';
 import { watchInterrupts } from './interrupts.ts';
+import { print, printJson, tell } from './output.ts';
 import { complianceTable, problemsText, tallyText } from './present.ts';
 import { startProgress } from './progress.ts';
 
@@ -32,7 +33,7 @@ async function runSweep(env: Readonly<Record<string, string | undefined>>, json:
   const interrupts = watchInterrupts();
   let compliance: Compliance | undefined;
   let progress: ReturnType<typeof startProgress> | undefined;
-  if (!json) process.stderr.write('Asking Resource Graph for every VM in scope …\n');
+  if (!json) tell('Asking Resource Graph for every VM in scope …');
 
   const summary = await sweep(app, {
     stopped: () => interrupts.stopped,
@@ -44,7 +45,7 @@ async function runSweep(env: Readonly<Record<string, string | undefined>>, json:
     },
     onVm(report) {
       if (json) {
-        print(JSON.stringify(jsonLine(report)));
+        printJson(jsonLine(report));
         return;
       }
       compliance?.record(report);
@@ -53,7 +54,7 @@ async function runSweep(env: Readonly<Record<string, string | undefined>>, json:
   });
   progress?.stop();
   const clean = total(summary.tally, 'failed') === 0 && summary.problems.length === 0;
-  if (json) print(JSON.stringify({ summary: jsonSummary(summary) }));
+  if (json) printJson({ summary: jsonSummary(summary) });
   else printSummary(summary, compliance);
   return clean;
 }
@@ -63,7 +64,7 @@ function printSummary(summary: SweepSummary, compliance: Compliance | undefined)
     print('EFFECT is Disabled: nothing was looked at and nothing was done.');
     return;
   }
-  print(`\nAfter\n${complianceTable(compliance)}\n\n${tallyText(summary, process.stdout.columns ?? 1000)}`);
+  print(`\nAfter\n${complianceTable(compliance)}\n\n${tallyText(summary)}`);
   if (summary.problems.length > 0) print(`\n${problemsText(summary.problems)}`);
 }
 
@@ -96,8 +97,4 @@ function jsonSummary({ tally, ...rest }: SweepSummary) {
 
 function missingIn(counts: readonly VmCount[]): number {
   return counts.reduce((sum, row) => sum + (row.verdict === GOAL_MISSING ? row.total : 0), 0);
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -8,6 +8,7 @@ import {
   isLocked,
   lockIdentity,
 } from '../azure/managedIdentities.ts';
+import { isMadeByUs, isToBeLocked } from '../domain/identityRules.ts';
 import type { FailureReason } from '../domain/outcome.ts';
 import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
 import type { Settings } from '../settings.ts';
@@ -51,7 +52,6 @@ export function goalIdentities({ clients, settings }: Needs): GoalIdentities {
   const identities = new Map<string, Promise<GoalIdentity>>();
   const groups = new Map<string, Promise<void>>();
   const { policy, resourceGroupLocation, identityTags, lockIdentities } = settings;
-  const mode = policy.identity.kind;
 
   function ensureGroup(id: ResourceId): Promise<void> {
     return once(groups, fold(`${id.subscriptionId}/${id.resourceGroup}`), async () => {
@@ -62,7 +62,7 @@ export function goalIdentities({ clients, settings }: Needs): GoalIdentities {
 
   async function ensureIdentity(id: ResourceId, location: string): Promise<GoalIdentity> {
     const present = await identityExists(clients, id);
-    if (!present && mode !== 'builtIn') {
+    if (!present && !isMadeByUs(policy.identity)) {
       return { state: 'failed', reason: 'identity-missing', detail: `${id.id} does not exist.` };
     }
     if (!present) {
@@ -74,8 +74,7 @@ export function goalIdentities({ clients, settings }: Needs): GoalIdentities {
   }
 
   async function ensureLock(id: ResourceId): Promise<AzureError | undefined> {
-    // A central identity of the customer's may not even be in a subscription of ours (R3).
-    if (!lockIdentities || mode === 'ownCentral') return undefined;
+    if (!isToBeLocked(policy.identity, lockIdentities)) return undefined;
     try {
       if (!(await isLocked(clients, id))) await lockIdentity(clients, id, LOCK_NOTES);
       return undefined;

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Azure } from '../../emulator/azure.ts';
 import { anAzure, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+import { cliAgainst, jsonLines } from '../cli.ts';
 
 let azure: Azure;
 before(async () => {
@@ -17,35 +16,13 @@ beforeEach(async () => {
   await azure.seed([vmIn(SUBSCRIPTION, 'vm-a'), vmIn(SUBSCRIPTION, 'vm-b')]);
 });
 
-/** Runs the command line in a process of its own, with nothing of this one's environment but the path. */
-function cli(args: string[], env: Record<string, string | undefined> = {}) {
-  const clean = Object.entries({ PATH: process.env.PATH, ...azure.env, CONFIRM_AFTER_SECONDS: '0', ...env });
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/cli/main.ts'), ...args], {
-    env: Object.fromEntries(clean.filter(([, value]) => value !== undefined)) as NodeJS.ProcessEnv,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout.on('data', (data) => stdout.push(data));
-  child.stderr.on('data', (data) => stderr.push(data));
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.once('close', (code) =>
-      resolve({ code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
-    );
-  });
-}
-
-const lines = (text: string) =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+const cli = (args: string[], env: Record<string, string | undefined> = {}) => cliAgainst(azure, args, env);
 
 describe('vm-identity sweep', () => {
   it('--json prints one line for each VM and a closing summary, and nothing else on stdout', async () => {
     const { code, stdout } = await cli(['sweep', '--json']);
 
-    const [first, second, last, ...more] = lines(stdout);
+    const [first, second, last, ...more] = jsonLines(stdout);
     assert.equal(code, 0);
     assert.deepEqual(more, []);
     assert.deepEqual(
@@ -67,7 +44,7 @@ describe('vm-identity sweep', () => {
 
     const { code, stdout } = await cli(['sweep', '--json']);
 
-    const failed = lines(stdout).find(({ outcome }) => outcome === 'failed');
+    const failed = jsonLines(stdout).find(({ outcome }) => outcome === 'failed');
     assert.equal(code, 1);
     assert.equal(failed.reason, 'read-only-lock');
     assert.match(failed.next, /Remove the lock/);

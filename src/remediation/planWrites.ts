@@ -1,0 +1,89 @@
+import type { App } from '../app.ts';
+import { countWanted } from '../azure/inventory.ts';
+import { GOAL_MISSING } from '../azure/kql.ts';
+import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
+import { type Makespan, makespan, type Work } from '../domain/makespan.ts';
+import { type Plan, planSweep } from './plan.ts';
+import { type IdentityStep, type SurveyedIdentity, surveyIdentities } from './surveyIdentities.ts';
+
+/** How many writes of each kind. */
+export interface Writes {
+  readonly vms: number;
+  readonly groups: number;
+  readonly identities: number;
+  readonly locks: number;
+  readonly total: number;
+}
+
+/** Everything an assigning sweep would do now, and how long it would take at least. */
+export interface WritePlan extends Plan {
+  readonly coverage: Coverage;
+  readonly identities: readonly SurveyedIdentity[];
+  /** VMs without any identity, for which the goal identity becomes the default IMDS hands out. */
+  readonly gainingDefault: number;
+  readonly writes: Writes;
+  readonly makespan: Makespan;
+  /** How many sweeps MAX_ASSIGNMENTS_PER_SWEEP makes of it; 1 without. */
+  readonly sweeps: number;
+}
+
+/**
+ * Plans what a sweep with EFFECT=DeployIfNotExists would do, from Resource Graph and reads of locks. Reads no VM and
+ * writes nothing. Throws ScopeError or AzureError.
+ */
+export async function planWrites(app: App): Promise<WritePlan> {
+  const { clients, settings } = app;
+  const coverage = await resolveScopes(clients, settings.scopes, settings.excludedScopes);
+  const plan = await planSweep(app, coverage);
+  const identities = await surveyIdentities(app, plan.regions);
+  const writes = countWrites(identities);
+  return {
+    ...plan,
+    coverage,
+    identities,
+    gainingDefault: await countWanted(
+      clients,
+      coverage,
+      settings,
+      { verdict: GOAL_MISSING, gainingDefault: true },
+      subscriptionsOf(plan),
+    ),
+    writes,
+    makespan: makespan(workOf(identities), settings.capacityShare),
+    sweeps: Math.max(1, Math.ceil(writes.vms / settings.maxAssignments)),
+  };
+}
+
+/** The subscriptions with VMs to write. */
+export function subscriptionsOf({ regions }: Pick<Plan, 'regions'>): string[] {
+  return [...new Set(regions.flatMap((region) => region.subscriptions.map((row) => row.subscriptionId)))];
+}
+
+/** How many VMs are to get an identity. */
+export function vmsOf({ work }: SurveyedIdentity): number {
+  return work.reduce((sum, { vms }) => sum + vms, 0);
+}
+
+// VMs whose brought identity is missing are not written.
+function canBeGiven({ steps }: SurveyedIdentity): boolean {
+  return !steps.includes('bring identity');
+}
+
+function countWrites(identities: readonly SurveyedIdentity[]): Writes {
+  const has = (step: IdentityStep) => identities.filter(({ steps }) => steps.includes(step)).length;
+  const writes = {
+    vms: identities.filter(canBeGiven).reduce((sum, identity) => sum + vmsOf(identity), 0),
+    groups: has('create group'),
+    identities: has('create identity'),
+    locks: has('lock identity'),
+  };
+  return { ...writes, total: writes.vms + writes.groups + writes.identities + writes.locks };
+}
+
+function workOf(identities: readonly SurveyedIdentity[]): Work[] {
+  return identities
+    .filter(canBeGiven)
+    .flatMap(({ work, steps }) =>
+      work.map((row, index) => ({ ...row, otherWrites: index === 0 ? steps.length : 0 })),
+    );
+}
