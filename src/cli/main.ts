@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { exitCodes } from './exitCodes.ts';
+import { explainCommand } from './explainCommand.ts';
 import { explainError } from './explainError.ts';
 import { endWithReader } from './interrupts.ts';
 import { planCommand } from './planCommand.ts';
 import { sweepCommand } from './sweepCommand.ts';
 
 /** Every command, in the order of the help. Each is a file of its own. */
-const commands = [planCommand, sweepCommand];
+const commands = [planCommand, sweepCommand, explainCommand];
 
 const program = new Command('vm-identity')
   .description(

@@ -1,12 +1,15 @@
+import { printable } from '../domain/printable.ts';
+
 const GAP = '  ';
 const NARROWEST = 6;
 
 /**
  * Lines up rows, the first of which is the header, in columns two blanks apart; columns of numbers are flush right.
  * Where they do not fit `width` characters, the widest columns give way, and what is cut ends in "…", or begins with
- * it where an id is cut, since its end says more.
+ * it where an id is cut, since its end says more. Cells may come from outside: control characters become blanks.
  */
-export function table(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
+export function table(texts: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
+  const rows = texts.map((row) => row.map(printable));
   const columns = rows[0]?.length ?? 0;
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

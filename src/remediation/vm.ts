@@ -172,7 +172,8 @@ function operationReason(failure: AzureError) {
   return reason === 'transient' || reason === 'unexpected' ? 'operation-failed' : reason;
 }
 
-function outcomeOfError(failure: AzureError): Outcome {
+/** How a VM ends that an Azure error stopped. */
+export function outcomeOfError(failure: AzureError): Outcome {
   if (failure.kind === 'not-found') return outcome('excluded', 'vm-gone');
   if (failure.kind === 'being-deleted') return outcome('excluded', 'vm-deleting');
   return outcome('failed', failureReason(failure), failure.message);

@@ -3,7 +3,9 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
+import { imdsDefault } from '../../src/domain/imdsDefault.ts';
 import { total } from '../../src/domain/outcome.ts';
+import { vmIdentity } from '../../src/domain/vmIdentity.ts';
 import { planWrites } from '../../src/remediation/planWrites.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { anApp, anAzure, callsTo, vmIn, WRITE } from '../azure.ts';
@@ -46,7 +48,17 @@ describe('planWrites', () => {
         assert.equal(callsTo(azure, WRITE, /./), 0);
         assert.equal(callsTo(azure, /./, /virtualMachines/i), 0);
         azure.journal.clear();
+        const without = new Set(
+          [...azure.store.list('microsoft.compute/virtualmachines')]
+            .filter(({ resource }) => imdsDefault(vmIdentity(resource.identity)) === undefined)
+            .map(({ resource }) => resource.id.toLowerCase()),
+        );
         const { tally } = await sweep(anApp(azure, env));
+        const gained = [...without].filter((id) => {
+          const { resource } = azure.store.get(id) ?? assert.fail();
+          return imdsDefault(vmIdentity(resource.identity)) !== undefined;
+        });
+        assert.equal(gained.length, plan.gainingDefault);
         assert.equal(total(tally, 'assigned'), plan.writes.vms);
         assert.equal(callsTo(azure, WRITE, /./), plan.writes.total);
       }),
