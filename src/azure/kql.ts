@@ -29,8 +29,8 @@ export function countQuery(filter: VmFilter, location?: string): string {
 export interface Wanted {
   readonly verdict: string;
   readonly location?: string | undefined;
-  /** Only VMs that get a default identity with the goal identity: they have none of any kind (azure-facts, section 6). */
-  readonly gainingDefault?: boolean | undefined;
+  /** Only VMs without a system-assigned identity and with exactly so many user-assigned ones. */
+  readonly onlyUserAssigned?: number | undefined;
 }
 
 /** Lists the ids of VMs, in a stable order. */
@@ -91,10 +91,14 @@ export function groupsQuery(name: string): string {
 | order by id asc`;
 }
 
-function wantedVms(filter: VmFilter, { verdict, location, gainingDefault }: Wanted): string {
-  const gaining = "\n| where not(identityType contains 'systemassigned') and keys in ('', '[]')";
+function wantedVms(filter: VmFilter, { verdict, location, onlyUserAssigned }: Wanted): string {
+  const has =
+    onlyUserAssigned === 0
+      ? "keys in ('', '[]')"
+      : `array_length(bag_keys(identity.userAssignedIdentities)) == ${onlyUserAssigned}`;
+  const only = `\n| where not(identityType contains 'systemassigned') and ${has}`;
   return `${verdicts(filter, location)}
-| where verdict == ${quote(verdict)}${gainingDefault ? gaining : ''}`;
+| where verdict == ${quote(verdict)}${onlyUserAssigned === undefined ? '' : only}`;
 }
 
 // The same rules as domain/rules.ts, in the order of its reasons; a property test holds the two together. Only

@@ -5,10 +5,11 @@ import { explainCommand } from './explainCommand.ts';
 import { explainError } from './explainError.ts';
 import { endWithReader } from './interrupts.ts';
 import { planCommand } from './planCommand.ts';
+import { rollbackCommand } from './rollbackCommand.ts';
 import { sweepCommand } from './sweepCommand.ts';
 
 /** Every command, in the order of the help. Each is a file of its own. */
-const commands = [planCommand, sweepCommand, explainCommand];
+const commands = [planCommand, sweepCommand, explainCommand, rollbackCommand];
 
 const program = new Command('vm-identity')
   .description(
@@ -16,8 +17,21 @@ const program = new Command('vm-identity')
   )
   .addHelpText(
     'after',
-    '\nSettings come from environment variables; the README lists them. SCOPES is the one that is required.' +
-      '\nExit codes: 0 done, 1 some VMs failed or something needs a person, 2 could not run.',
+    `
+Settings come from environment variables; the README lists them. SCOPES is the one that is required.
+Sign-in is that of the Azure CLI, a pipeline or a managed identity, whichever there is.
+
+Exit codes:
+  0    done
+  1    some VMs failed, something needs a person, or it was stopped before its end
+  2    could not run
+  130  left at the second Ctrl-C
+
+Examples:
+  export SCOPES=/providers/Microsoft.Management/managementGroups/contoso
+  vm-identity plan
+  vm-identity sweep
+  vm-identity explain /subscriptions/…/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1`,
   )
   .exitOverride((end) => process.exit(end.exitCode === 0 ? exitCodes.done : exitCodes.couldNotRun));
 for (const command of commands) program.addCommand(command().copyInheritedSettings(program));

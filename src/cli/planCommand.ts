@@ -45,7 +45,7 @@ Examples:
 }
 
 async function printPlan(app: App, plan: WritePlan, limit: number): Promise<void> {
-  const gaining = await firstVms(app, plan, { verdict: GOAL_MISSING, gainingDefault: true }, limit);
+  const gaining = await firstVms(app, plan, { verdict: GOAL_MISSING, onlyUserAssigned: 0 }, limit);
   const others = await firstVms(app, plan, { verdict: GOAL_MISSING }, limit);
   print(planText(app.settings, plan, gaining, others));
 }

@@ -37,7 +37,7 @@ export function reasonsTable(tally: Tally, width: number): string {
 
 /** Every outcome and reason with its count, and what the sweep cost. */
 export function tallyText({ tally, calls, durationMs }: SweepSummary): string {
-  const handled = (['assigned', 'failed', 'deferred'] as OutcomeName[]).reduce(
+  const handled = (['assigned', 'removed', 'failed', 'deferred'] as OutcomeName[]).reduce(
     (sum, name) => sum + total(tally, name),
     0,
   );

@@ -2,21 +2,31 @@ import { Command } from 'commander';
 import { createApp } from '../app.ts';
 import type { VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
-import { nextStep, total } from '../domain/outcome.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
-import type { VmReport } from '../remediation/vm.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
 import { exitCodes } from './exitCodes.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { print, printJson, tell } from './output.ts';
 import { complianceTable, problemsText, tallyText } from './present.ts';
 import { startProgress } from './progress.ts';
+import { isClean, leftText, summaryJson, vmJson } from './runResult.ts';
 
 /** `vm-identity sweep`. */
 export function sweepCommand(): Command {
   return new Command('sweep')
     .description('find every VM in scope that lacks its identity, and assign it')
     .option('--json', 'print one JSON line for each VM looked at, and a closing summary line')
+    .addHelpText(
+      'after',
+      `
+What it may do is set by EFFECT, MAX_ASSIGNMENTS_PER_SWEEP, FAILURE_THRESHOLD_PERCENT, ONLY_REGIONS and
+ONLY_SUBSCRIPTIONS. The first Ctrl-C lets what was begun finish, and says what is left; the second leaves at once.
+
+Examples:
+  SCOPES=/subscriptions/00000000-0000-0000-0000-000000000000 EFFECT=AuditIfNotExists vm-identity sweep
+  MAX_ASSIGNMENTS_PER_SWEEP=10 ONLY_REGIONS=eastus vm-identity sweep
+  vm-identity sweep --json | jq 'select(.outcome == "failed")'`,
+    )
     .action(async (options: { json?: boolean }) => {
       const clean = await runSweep(process.env, options.json === true);
       process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
@@ -45,7 +55,7 @@ async function runSweep(env: Readonly<Record<string, string | undefined>>, json:
     },
     onVm(report) {
       if (json) {
-        printJson(jsonLine(report));
+        printJson(vmJson(report, 'sweep'));
         return;
       }
       compliance?.record(report);
@@ -53,10 +63,9 @@ async function runSweep(env: Readonly<Record<string, string | undefined>>, json:
     },
   });
   progress?.stop();
-  const clean = total(summary.tally, 'failed') === 0 && summary.problems.length === 0;
-  if (json) printJson({ summary: jsonSummary(summary) });
+  if (json) printJson({ summary: summaryJson(summary) });
   else printSummary(summary, compliance);
-  return clean;
+  return isClean(summary);
 }
 
 function printSummary(summary: SweepSummary, compliance: Compliance | undefined): void {
@@ -66,33 +75,8 @@ function printSummary(summary: SweepSummary, compliance: Compliance | undefined)
   }
   print(`\nAfter\n${complianceTable(compliance)}\n\n${tallyText(summary)}`);
   if (summary.problems.length > 0) print(`\n${problemsText(summary.problems)}`);
-}
-
-function jsonLine({ vm, location, goal, outcome, attempts }: VmReport) {
-  const next = nextStep(outcome, vm, goal);
-  return {
-    id: vm.id,
-    outcome: outcome.outcome,
-    reason: outcome.reason,
-    subscriptionId: vm.subscriptionId,
-    location,
-    goal,
-    attempts,
-    ...(outcome.detail !== undefined && { detail: outcome.detail }),
-    ...(next !== '' && { next }),
-  };
-}
-
-function jsonSummary({ tally, ...rest }: SweepSummary) {
-  return {
-    assigned: total(tally, 'assigned'),
-    compliant: total(tally, 'compliant'),
-    excluded: total(tally, 'excluded'),
-    deferred: total(tally, 'deferred'),
-    failed: total(tally, 'failed'),
-    reasons: tally,
-    ...rest,
-  };
+  const left = leftText(summary);
+  if (left !== '') print(`\n${left}`);
 }
 
 function missingIn(counts: readonly VmCount[]): number {

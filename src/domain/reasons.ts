@@ -15,7 +15,14 @@ export const reasons = {
   assigned: {
     'goal-added': { meaning: 'The goal identity was added to the VM, and Azure confirmed it.', next: '' },
   },
+  removed: {
+    'goal-removed': {
+      meaning: 'Rollback took the goal identity from the VM, and Azure confirmed it.',
+      next: '',
+    },
+  },
   compliant: {
+    'goal-absent': { meaning: 'Rollback found the VM without its goal identity.', next: '' },
     'goal-present': { meaning: 'The VM carries its goal identity already.', next: '' },
     'single-identity': {
       meaning:
@@ -58,7 +65,7 @@ export const reasons = {
     },
     interrupted: { meaning: 'The sweep was stopped before this VM.', next: 'The next sweep goes on here.' },
     'still-updating': {
-      meaning: 'Azure accepted the identity but was not finished when looked at.',
+      meaning: 'Azure accepted the write but was not finished when looked at.',
       next: 'The next sweep looks again.',
     },
   },
@@ -108,6 +115,15 @@ export const reasons = {
     'not-kept': {
       meaning: 'Azure accepted the identity, but the VM did not carry it afterwards.',
       next: 'Find out which tool or policy removes identities from {vm}; the next sweep tries again.',
+    },
+    'not-removed': {
+      meaning: 'Azure accepted the removal, but the VM carried the goal identity afterwards.',
+      next: 'See that the app does not assign it again: EFFECT must not be DeployIfNotExists. Then run rollback again.',
+    },
+    'no-etag': {
+      meaning:
+        'Azure gave no ETag for the VM, so that rollback could not rule out a write by others in between.',
+      next: 'Run rollback again; most answers have one.',
     },
     'operation-failed': {
       meaning: 'Azure accepted the write, and the operation failed afterwards.',

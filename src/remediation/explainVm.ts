@@ -10,7 +10,7 @@ import { isMadeByUs } from '../domain/identityRules.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
 import { type Given, type Rule, rulesOfId, rulesOfVm, type VmFacts } from '../domain/rules.ts';
-import { outcomeOfError } from './vm.ts';
+import { outcomeOfError } from './changeIdentity.ts';
 
 /** One rule, as it turned out for the VM. */
 export interface RuleCheck {

@@ -45,7 +45,7 @@ export async function planWrites(app: App): Promise<WritePlan> {
       clients,
       coverage,
       settings,
-      { verdict: GOAL_MISSING, gainingDefault: true },
+      { verdict: GOAL_MISSING, onlyUserAssigned: 0 },
       subscriptionsOf(plan),
     ),
     writes,

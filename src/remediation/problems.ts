@@ -21,6 +21,8 @@ const ABOUT_ONE_VM = new Set([
   'read-only-lock',
   'conflict',
   'not-kept',
+  'not-removed',
+  'no-etag',
   'operation-failed',
   'not-allowed',
   'deny-policy',

@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
-import { type AzureError, toAzureError } from '../azure/errors.ts';
-import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
+import { toAzureError } from '../azure/errors.ts';
+import { readVm, type VmReading } from '../azure/virtualMachines.ts';
 import { type Decision, decide, reasonNotToRead } from '../domain/decide.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { identityPatch } from '../domain/identityPatch.ts';
@@ -8,8 +8,9 @@ import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import { carries } from '../domain/rules.ts';
 import type { ResolvedScopes } from '../domain/scopes.ts';
+import { type Change, changeIdentity, outcomeOfError } from './changeIdentity.ts';
 import type { Exclusive } from './exclusive.ts';
-import { failureReason, type GoalIdentities, type GoalIdentity } from './goalIdentities.ts';
+import type { GoalIdentities } from './goalIdentities.ts';
 
 /** What remediating VMs needs: the app, the scopes as resolved now, and the goal identities seen to so far. */
 export interface Remediation {
@@ -30,7 +31,7 @@ export interface Candidate {
 }
 
 /** What is known of a VM once it was looked at. */
-interface Known {
+export interface Known {
   readonly vm: ResourceId;
   /** Empty when the VM was not read and nothing was known of it but its id; `goal` likewise. */
   readonly location: string;
@@ -48,8 +49,6 @@ export interface VmReport extends Known {
 export type Started =
   | { readonly state: 'ended'; readonly report: VmReport }
   | { readonly state: 'accepted'; readonly confirm: () => Promise<VmReport> };
-
-const MAX_ATTEMPTS = 6;
 
 /**
  * Reads the VM, decides, and if need be sends the write; returns once Azure accepted it, so that confirming holds up
@@ -92,89 +91,31 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
     const identity = await identities.ensure(goal, location);
     if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));
     const known = { vm, location, goal };
-    return await identity.admit(() => assign(app, known, identity, decideReading, end, first));
+    const change = assigning(known, decideReading, identity.fresh);
+    return await identity.admit(() => changeIdentity(app, known, change, first));
   } catch (error) {
     return end(outcomeOfError(toAzureError(error)));
   }
 }
 
-async function assign(
-  app: App,
-  known: Known,
-  identity: GoalIdentity & { state: 'ready' },
-  decideReading: (reading: VmReading) => Decision,
-  end: (result: Outcome, attempts: number) => Started,
-  first: VmReading | undefined,
-): Promise<Started> {
-  const { vm, goal } = known;
-  let reading = first ?? (await readVm(app.clients, vm));
-  for (let attempt = 1; ; attempt++) {
-    const { facts, etag } = reading;
-    const decision = decideReading(reading);
-    if (decision.action === 'leave') return end(decision.outcome, attempt - 1);
-    // The location decides the goal; a VM deleted and made again elsewhere is the next sweep's.
-    if (fold(decision.goal) !== fold(goal)) return end(outcome('excluded', 'vm-gone'), attempt - 1);
-    try {
-      const operationUrl = await patchVmIdentity(app.clients, vm, identityPatch(facts.identity, goal), etag);
-      return { state: 'accepted', confirm: () => confirm(app, known, attempt, operationUrl) };
-    } catch (error) {
-      const failure = toAzureError(error);
-      if (attempt >= MAX_ATTEMPTS || !isWorthAnother(failure, identity.fresh, attempt)) {
-        return end(outcomeOfError(failure), attempt);
-      }
-      await app.clock.sleep(backoffMs(failure, attempt, app.random));
-      reading = await readVm(app.clients, vm);
-    }
-  }
-}
-
-// A conflict wants a new read and decision (R10). A new identity takes some seconds to be visible everywhere, and
-// until then is refused like one that does not exist; one known of old gets a single second chance.
-function isWorthAnother(failure: AzureError, fresh: boolean, attempt: number): boolean {
-  if (failure.kind === 'conflict') return true;
-  const unseen = failure.kind === 'identity-not-ready' || failure.kind === 'identity-forbidden';
-  return unseen && (fresh || attempt === 1);
-}
-
-// Compute refills 4 writes a minute for one VM after a burst of 12 (azure-facts, section 2): six tries fit.
-function backoffMs(failure: AzureError, attempt: number, random: () => number): number {
-  const base = failure.kind === 'conflict' ? 250 : 2_000;
-  return base * 2 ** (attempt - 1) * (0.75 + random() / 2);
-}
-
-async function confirm(
-  app: App,
-  known: Known,
-  attempts: number,
-  operationUrl: string | undefined,
-): Promise<VmReport> {
-  const { vm, goal } = known;
-  const end = (result: Outcome): VmReport => ({ ...known, outcome: result, attempts });
-  try {
-    await app.clock.sleep(app.settings.confirmAfterMs);
-    const { facts } = await readVm(app.clients, vm);
-    const state = fold(facts.provisioningState);
-    if (state === 'failed') {
-      const failure = await operationError(app.clients, vm, operationUrl, app.armEndpoint);
-      if (failure) return end(outcome('failed', operationReason(failure), failure.message));
-    }
-    if (state === 'updating' || state === 'creating') return end(outcome('deferred', 'still-updating'));
-    return end(
+/** The change that adds the goal identity and can do nothing else (R9). */
+function assigning(known: Known, decideReading: (reading: VmReading) => Decision, fresh: boolean): Change {
+  const { goal } = known;
+  return {
+    decide(reading) {
+      const decision = decideReading(reading);
+      if (decision.action === 'leave') return { end: decision.outcome };
+      // The location decides the goal; a VM deleted and made again elsewhere is the next sweep's.
+      if (fold(decision.goal) !== fold(goal)) return { end: outcome('excluded', 'vm-gone') };
+      return { patch: identityPatch(reading.facts.identity, goal) };
+    },
+    // A new identity takes some seconds to be visible everywhere, and until then is refused like one that does not
+    // exist; one known of old gets a single second chance.
+    mayPass({ kind }, attempt) {
+      const unseen = kind === 'identity-not-ready' || kind === 'identity-forbidden';
+      return unseen && (fresh || attempt === 1);
+    },
+    confirmed: ({ facts }) =>
       carries(facts.identity, goal) ? outcome('assigned', 'goal-added') : outcome('failed', 'not-kept'),
-    );
-  } catch (error) {
-    return end(outcomeOfError(toAzureError(error)));
-  }
-}
-
-function operationReason(failure: AzureError) {
-  const reason = failureReason(failure);
-  return reason === 'transient' || reason === 'unexpected' ? 'operation-failed' : reason;
-}
-
-/** How a VM ends that an Azure error stopped. */
-export function outcomeOfError(failure: AzureError): Outcome {
-  if (failure.kind === 'not-found') return outcome('excluded', 'vm-gone');
-  if (failure.kind === 'being-deleted') return outcome('excluded', 'vm-deleting');
-  return outcome('failed', failureReason(failure), failure.message);
+  };
 }
