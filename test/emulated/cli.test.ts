@@ -124,9 +124,29 @@ describe('what keeps it from running exits 2 with a line that says what to do:',
   });
 });
 
-it('--help is complete and exits 0', async () => {
-  const { code, stdout } = await cli(['sweep', '--help']);
+describe('--help is complete and exits 0:', () => {
+  it('the commands, exit codes and examples', async () => {
+    const { code, stdout } = await cli(['--help']);
 
-  assert.equal(code, 0);
-  assert.match(stdout, /--json/);
+    assert.equal(code, 0);
+    for (const command of ['plan', 'sweep', 'explain', 'rollback']) {
+      assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+    }
+    assert.match(stdout, /Exit codes:\n {2}0 [\s\S]*130[\s\S]*Examples:/);
+  });
+
+  const options: Record<string, RegExp[]> = {
+    plan: [/--json/, /--limit/],
+    sweep: [/--json/],
+    explain: [/--json/, /<vm id>/],
+    rollback: [/--yes/, /--json/, /--limit/, /EFFECT of the app/],
+  };
+  for (const [command, expected] of Object.entries(options)) {
+    it(command, async () => {
+      const { code, stdout } = await cli([command, '--help']);
+
+      assert.equal(code, 0);
+      for (const text of [...expected, /Example/]) assert.match(stdout, text);
+    });
+  }
 });
