@@ -11,6 +11,7 @@ import { createFaults, type Faults } from './control/faults.ts';
 import { createJournal, type Journal } from './control/journal.ts';
 import { identityEndpoint } from './identityEndpoint.ts';
 import { seededRandom } from './random.ts';
+import { createChanges } from './state/changes.ts';
 import { createClock } from './state/clock.ts';
 import { graphSource } from './state/graphRows.ts';
 import { seed, toResource } from './state/seed.ts';
@@ -60,6 +61,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const clock = createClock(options.speed ?? 1);
   const seconds = (value: number | undefined, fallback: number) => (value ?? fallback) * 1000;
   const store = createStore(clock, seconds(options.graphLagSeconds, 30));
+  const changes = createChanges(clock, seconds(options.graphLagSeconds, 30));
   const operations = createOperations(clock, options.operationScale ?? 1, seededRandom(options.seed ?? 1));
   const journal = createJournal();
   const faults = createFaults();
@@ -76,7 +78,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       return known;
     },
     identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
-    onWrite: () => undefined,
+    onWrite: (entry, request) => changes.record(entry, request),
   };
   const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
     known = undefined;
@@ -95,7 +97,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     certificate,
     graphFor: (principal) => {
       const { hierarchy, readableSubscriptions } = world.access();
-      return graphSource(store, hierarchy, readableSubscriptions(principal));
+      return graphSource(store, changes, hierarchy, readableSubscriptions(principal));
     },
   });
   const control = controlServer({
@@ -107,7 +109,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       for (const resource of resources) seed(store, resource);
     },
     reset: () => {
-      for (const part of [store, journal, faults, operations]) part.clear();
+      for (const part of [store, changes, journal, faults, operations]) part.clear();
       known = undefined;
       for (const resource of initial) seed(store, resource);
     },

@@ -1,6 +1,7 @@
 import { TENANT_ID } from '../arm/principals.ts';
 import type { GraphRow, GraphSource } from '../graph/graphSource.ts';
 import type { ArmResource } from './armResource.ts';
+import type { Changes } from './changes.ts';
 import type { Hierarchy } from './managementGroups.ts';
 import { type Entry, type Store, subscriptionOf } from './store.ts';
 
@@ -32,7 +33,6 @@ const EMPTY_TABLES = new Set([
   'patchinstallationresources',
   'policyresources',
   'recoveryservicesresources',
-  'resourcechanges',
   'resourcecontainerchanges',
   'securityresources',
   'servicehealthresources',
@@ -42,7 +42,12 @@ const EMPTY_TABLES = new Set([
 ]);
 
 /** Resource Graph's tables over the state, as one caller may see them. */
-export function graphSource(store: Store, tree: Hierarchy, readable: ReadonlySet<string>): GraphSource {
+export function graphSource(
+  store: Store,
+  changes: Changes,
+  tree: Hierarchy,
+  readable: ReadonlySet<string>,
+): GraphSource {
   function* rows(types: Iterable<string>, subscriptions: ReadonlySet<string>): Generator<GraphRow> {
     for (const type of types) {
       for (const subscriptionId of subscriptions) {
@@ -69,6 +74,7 @@ export function graphSource(store: Store, tree: Hierarchy, readable: ReadonlySet
           ? withManagementGroups(containers)
           : containers;
       }
+      if (table === 'resourcechanges') return changes.rows(subscriptions);
       return EMPTY_TABLES.has(table) ? [] : undefined;
     },
   };

@@ -91,6 +91,32 @@ export function groupsQuery(name: string): string {
 | order by id asc`;
 }
 
+/**
+ * Lists VMs that had `fewest` or more changes in which user-assigned identities appear whose names begin so. Resource
+ * Graph keeps changes for 14 days. Shape: Microsoft's page "Get resource changes".
+ */
+export function changedOftenQuery(identityName: string, fewest: number): string {
+  return `${identityChanges(identityName)}
+| summarize total = count() by target = tolower(tostring(properties.targetResourceId))
+| where total >= ${fewest}
+| project id = target, total
+| order by id asc`;
+}
+
+/** Lists those changes of these VMs. */
+export function changesQuery(identityName: string, vms: readonly string[]): string {
+  return `${identityChanges(identityName)}
+| where tostring(properties.targetResourceId) in~ (${vms.map(quote).join(', ')})
+| project id, target = tostring(properties.targetResourceId), changedBy = tostring(properties.changeAttributes.changedBy), clientType = tostring(properties.changeAttributes.clientType), timestamp = tostring(properties.changeAttributes.timestamp), changes = properties.changes
+| order by id asc`;
+}
+
+function identityChanges(identityName: string): string {
+  return `resourcechanges
+| where tostring(properties.targetResourceType) =~ 'microsoft.compute/virtualmachines' and tostring(properties.changeType) =~ 'Update'
+| where tostring(properties.changes) contains ${quote(`/userAssignedIdentities/${identityName}`)}`;
+}
+
 function wantedVms(filter: VmFilter, { verdict, location, onlyUserAssigned }: Wanted): string {
   const has =
     onlyUserAssigned === 0

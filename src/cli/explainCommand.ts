@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from '../app.ts';
+import { contestText } from '../domain/contest.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
 import { parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import { identityText } from '../domain/rules.ts';
@@ -63,6 +64,7 @@ function textOf(explanation: Explanation): string {
       : 'Verdict          it lacks its goal identity, which is to be assigned',
     `Goal identity    ${goalText(explanation.goal)}`,
     `Resource Graph   ${graphText(explanation)}`,
+    ...(explanation.contest ? [`Contested        ${contestText(explanation.contest)}`] : []),
     `The next sweep   ${nextSweep}`,
     ...(next === '' ? [] : [`Next step        ${next}`]),
   ].join('\n');

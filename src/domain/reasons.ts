@@ -63,6 +63,11 @@ export const reasons = {
       meaning: 'FAILURE_THRESHOLD_PERCENT of this region was reached before this VM.',
       next: 'Look at the failures of the region; the next sweep tries again.',
     },
+    contested: {
+      meaning:
+        'Others took the goal identity from the VM three times or more in 14 days, so that it is left to them for a while.',
+      next: 'Have those named in the message keep the identity, or exclude {vm} with EXCLUDED_SCOPES or EXCLUSION_TAG.',
+    },
     interrupted: { meaning: 'The sweep was stopped before this VM.', next: 'The next sweep goes on here.' },
     'still-updating': {
       meaning: 'Azure accepted the write but was not finished when looked at.',

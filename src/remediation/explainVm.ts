@@ -5,12 +5,14 @@ import { GOAL_MISSING } from '../azure/kql.ts';
 import { groupManagedBy, identityExists, isLocked } from '../azure/managedIdentities.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { readVm } from '../azure/virtualMachines.ts';
+import { type Contest, contestText } from '../domain/contest.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { isMadeByUs } from '../domain/identityRules.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
 import { type Given, type Rule, rulesOfId, rulesOfVm, type VmFacts } from '../domain/rules.ts';
 import { outcomeOfError } from './changeIdentity.ts';
+import { contestAbout } from './contests.ts';
 
 /** One rule, as it turned out for the VM. */
 export interface RuleCheck {
@@ -31,6 +33,8 @@ export interface Explanation {
   readonly verdict: Outcome | undefined;
   /** The identity the VM should carry; undefined when its location is not known. */
   readonly goal: GoalFacts | undefined;
+  /** Others that keep taking the goal identity from the VM; undefined when there are none, or nothing is known. */
+  readonly contest: Contest | undefined;
   /** What Resource Graph knows of the VM, which is how a sweep finds it; undefined when it knows nothing. */
   readonly graph: ListedVm | undefined;
   /** True when Resource Graph shows the same as the VM itself. */
@@ -63,13 +67,18 @@ export async function explainVm(app: App, vm: ResourceId): Promise<Explanation> 
   ];
   const first = [...rulesOfId, ...rulesOfVm].find((_, index) => rules[index]?.holds);
   const goal = goalId === undefined ? undefined : await goalFacts(app, goalId);
-  const verdict = first?.leave ?? ('failed' in read ? read.failed : missingIdentity(app, goal));
+  const contest =
+    goalId === undefined ? undefined : await contestAbout(app, vm, goalId).catch(() => undefined);
+  const verdict =
+    first?.leave ??
+    ('failed' in read ? read.failed : (missingIdentity(app, goal) ?? contested(app, contest)));
   return {
     vm,
     facts,
     rules,
     verdict,
     goal,
+    contest,
     graph,
     graphIsCurrent: facts !== undefined && graph !== undefined && isSame(facts, graph),
     nextSweep: nextSweep(verdict, goal, graph),
@@ -119,6 +128,12 @@ async function goalFacts({ clients }: App, goal: string): Promise<GoalFacts> {
 function missingIdentity({ settings }: App, goal: GoalFacts | undefined): Outcome | undefined {
   if (goal?.exists !== false || isMadeByUs(settings.policy.identity)) return undefined;
   return outcome('failed', 'identity-missing');
+}
+
+function contested({ clock }: App, contest: Contest | undefined): Outcome | undefined {
+  return contest && clock.now() < contest.until
+    ? outcome('deferred', 'contested', contestText(contest))
+    : undefined;
 }
 
 function isSame(facts: VmFacts, graph: ListedVm): boolean {

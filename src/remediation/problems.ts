@@ -1,3 +1,4 @@
+import type { AzureError } from '../azure/errors.ts';
 import { type ScopeProblem, UNREADABLE_NEXT } from '../azure/scopeResolution.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
@@ -8,7 +9,7 @@ import type { VmReport } from './vm.ts';
 export interface Problem {
   /** What it is about: a scope, a subscription, an identity or a VM. */
   readonly subject: string;
-  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`. */
+  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`. */
   readonly reason: string;
   readonly detail: string;
   readonly next: string;
@@ -18,6 +19,7 @@ export interface Problem {
 
 // These concern one VM each; everything else failed concerns its subscription or the goal identity there.
 const ABOUT_ONE_VM = new Set([
+  'contested',
   'read-only-lock',
   'conflict',
   'not-kept',
@@ -36,7 +38,7 @@ export interface Problems {
   add(problem: Omit<Problem, 'vms'>): void;
   /** Adds a scope that cannot be worked on. */
   addScope(problem: ScopeProblem): void;
-  /** Adds the failure of a VM to the problem it belongs to; other outcomes are no problem. */
+  /** Adds a VM that failed, or is contested, to the problem it belongs to; other outcomes are no problem. */
   addFailure(report: VmReport): void;
   /** Everything found, the one that holds back most VMs first. */
   list(): Problem[];
@@ -63,7 +65,7 @@ export function problemCollector(): Problems {
         next: UNREADABLE_NEXT,
       }),
     addFailure({ vm, goal, outcome }) {
-      if (outcome.outcome !== 'failed') return;
+      if (outcome.outcome !== 'failed' && outcome.reason !== 'contested') return;
       const subject = subjectOf(outcome.reason, vm, goal);
       const detail = outcome.detail ?? reasonText(outcome).meaning;
       entry({ subject, reason: outcome.reason, detail, next: nextStep(outcome, vm, goal) }).vms++;
@@ -93,4 +95,16 @@ export function noticingUnlocked(identities: GoalIdentities, problems: Problems)
 function subjectOf(reason: string, vm: ResourceId, goal: string): string {
   if (ABOUT_ONE_VM.has(reason)) return vm.id;
   return ABOUT_THE_IDENTITY.has(reason) ? goal : `/subscriptions/${vm.subscriptionId}`;
+}
+
+/** Notes that Azure's change history cannot be read, so that contested VMs are written all the same. */
+export function noticingUnread(problems: Problems): (error: AzureError) => void {
+  return ({ message }) => {
+    problems.add({
+      subject: 'resourcechanges',
+      reason: 'history-unread',
+      detail: message,
+      next: 'VMs that others keep changing back are not recognised until it can be read again.',
+    });
+  };
 }

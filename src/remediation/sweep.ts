@@ -3,10 +3,11 @@ import type { VmCount } from '../azure/inventory.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { emptyTally } from '../domain/outcome.ts';
 import { allRegions, type RunObserver, type RunSummary, startRun } from './allRegions.ts';
+import { contestHistory } from './contests.ts';
 import { exclusive } from './exclusive.ts';
 import { goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noticingUnlocked, problemCollector } from './problems.ts';
+import { noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 
 /** Someone who follows a sweep. */
@@ -35,7 +36,8 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
   observer.onCounts?.(counts, coverage);
 
   const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);
-  const context = { app, scopes: coverage.scopes, identities, exclusive: exclusive() };
+  const contests = contestHistory(app, coverage, noticingUnread(problems));
+  const context = { app, scopes: coverage.scopes, identities, contests, exclusive: exclusive() };
   await allRegions(app, regions, observer, tally, problems, (region, run) =>
     remediateRegion(context, coverage, region, run),
   );

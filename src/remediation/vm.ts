@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { readVm, type VmReading } from '../azure/virtualMachines.ts';
+import { contestText } from '../domain/contest.ts';
 import { type Decision, decide, reasonNotToRead } from '../domain/decide.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { identityPatch } from '../domain/identityPatch.ts';
@@ -9,6 +10,7 @@ import { fold, type ResourceId } from '../domain/resourceId.ts';
 import { carries } from '../domain/rules.ts';
 import type { ResolvedScopes } from '../domain/scopes.ts';
 import { type Change, changeIdentity, outcomeOfError } from './changeIdentity.ts';
+import type { Contests } from './contests.ts';
 import type { Exclusive } from './exclusive.ts';
 import type { GoalIdentities } from './goalIdentities.ts';
 
@@ -17,6 +19,7 @@ export interface Remediation {
   readonly app: App;
   readonly scopes: ResolvedScopes;
   readonly identities: GoalIdentities;
+  readonly contests: Contests;
   /** Keeps two looks at the same VM in this process apart, as those of an event and of the sweep may be. */
   readonly exclusive: Exclusive;
 }
@@ -65,7 +68,7 @@ export async function remediateVm(context: Remediation, candidate: Candidate): P
 }
 
 async function lookAt(context: Remediation, candidate: Candidate): Promise<Started> {
-  const { app, scopes, identities } = context;
+  const { app, scopes, identities, contests } = context;
   const { policy } = app.settings;
   const { vm } = candidate;
   let location = candidate.location ?? '';
@@ -87,6 +90,10 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
       location = first.facts.location;
       goal = decision.goal;
       if (decision.action === 'leave') return end(decision.outcome);
+    }
+    const contest = await contests.of(vm, goal);
+    if (contest && app.clock.now() < contest.until) {
+      return end(outcome('deferred', 'contested', contestText(contest)));
     }
     const identity = await identities.ensure(goal, location);
     if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));

@@ -2,9 +2,10 @@ import { toAzureError } from '../azure/errors.ts';
 import { count, emptyTally, isPassing } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
+import { contestHistory } from './contests.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noticingUnlocked, problemCollector } from './problems.ts';
+import { noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 import type { Shared } from './shared.ts';
 import type { RegionEnd } from './writeRegion.ts';
@@ -61,7 +62,9 @@ export async function workRegion(
     const coverage = await shared.coverage();
     const { regions } = await planSweep(app, coverage, location);
     const identities = noticingUnlocked(goalIdentities(app), problems);
-    const context = { app, scopes: coverage.scopes, identities, exclusive: shared.exclusive };
+    const contests = contestHistory(app, coverage, noticingUnread(problems));
+    const { exclusive } = shared;
+    const context = { app, scopes: coverage.scopes, identities, contests, exclusive };
     for (const work of regions) {
       end = await remediateRegion(context, coverage, work, {
         before: end,

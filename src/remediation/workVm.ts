@@ -46,8 +46,11 @@ export async function workVm(
 async function remediateNamed(shared: Shared, vm: ResourceId): Promise<VmReport> {
   const { app, exclusive } = shared;
   const { scopes } = await shared.coverage();
-  const identities = await shared.identities();
+  const [identities, contests] = await Promise.all([shared.identities(), shared.contests()]);
   const managed = !app.settings.policy.includeManagedGroups;
   const groupManagedBy = async () => (managed ? shared.groupManagedBy(vm) : '');
-  return remediateVm({ app, scopes, identities, exclusive }, { vm, location: undefined, groupManagedBy });
+  return remediateVm(
+    { app, scopes, identities, contests, exclusive },
+    { vm, location: undefined, groupManagedBy },
+  );
 }
