@@ -3,7 +3,16 @@ import type { Policy } from '../domain/policy.ts';
 import { fold, parseVmId, type ResourceId, type Scope } from '../domain/resourceId.ts';
 import { type VmIdentity, vmIdentity } from '../domain/vmIdentity.ts';
 import type { AzureClients } from './clients.ts';
-import { countQuery, countWantedQuery, oneVmQuery, vmIdsQuery, vmsQuery, type Wanted } from './kql.ts';
+import {
+  countQuery,
+  countWantedQuery,
+  oneVmQuery,
+  renewalCountQuery,
+  renewalIdsQuery,
+  vmIdsQuery,
+  vmsQuery,
+  type Wanted,
+} from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 
@@ -106,7 +115,49 @@ export async function* vmIds(
   }
 }
 
-/** The same VMs with what they look like to Resource Graph. Throws AzureError. */
+/**
+ * Counts VMs, of one location or of all, that carry a goal identity which is gone, or was deleted and made again since:
+ * one query. Throws AzureError.
+ */
+export async function countRenewals(
+  clients: Clients,
+  coverage: Coverage,
+  { policy, excludedScopes }: VmSettings,
+  location?: string,
+): Promise<Omit<VmCount, 'verdict'>[]> {
+  const query = renewalCountQuery({ policy, excluded: excludedScopes, groups: coverage.groups }, location);
+  const counts: Omit<VmCount, 'verdict'>[] = [];
+  for (const request of coverage.requests) {
+    for await (const rows of queryPages(clients, request, query, wantedRow)) {
+      counts.push(
+        ...rows.map((row) => ({
+          ...row,
+          subscriptionId: fold(row.subscriptionId),
+          location: fold(row.location),
+        })),
+      );
+    }
+  }
+  return counts;
+}
+
+/** Pages of the ids of those VMs. Throws AzureError. */
+export async function* renewalIds(
+  clients: Clients,
+  coverage: Coverage,
+  { policy, excludedScopes }: VmSettings,
+  location: string,
+  subscriptions: readonly string[],
+): AsyncGenerator<ResourceId[], void, undefined> {
+  const query = renewalIdsQuery({ policy, excluded: excludedScopes, groups: coverage.groups }, location);
+  for (const request of inRequests(subscriptions)) {
+    for await (const rows of queryPages(clients, request, query, idRow)) {
+      yield rows.map((row) => parseVmId(row.id)).filter((id) => id !== undefined);
+    }
+  }
+}
+
+/** VMs with a verdict, with what they look like to Resource Graph. Throws AzureError. */
 export async function* listVms(
   clients: Clients,
   coverage: Coverage,

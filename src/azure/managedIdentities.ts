@@ -6,30 +6,37 @@ import { toAzureError } from './errors.ts';
 type Clients = Pick<AzureClients, 'identities' | 'locks' | 'resources'>;
 type Tags = Readonly<Record<string, string>>;
 
-/** True when the identity exists. Throws AzureError. */
-export function identityExists(clients: Clients, id: ResourceId): Promise<boolean> {
-  return exists(clients.identities(id.subscriptionId).userAssignedIdentities.get(id.resourceGroup, id.name));
+/** The principal of the identity, empty where Azure tells none; undefined when it does not exist. Throws AzureError. */
+export async function identityPrincipal(clients: Clients, id: ResourceId): Promise<string | undefined> {
+  const { userAssignedIdentities } = clients.identities(id.subscriptionId);
+  const identity = await unlessMissing(userAssignedIdentities.get(id.resourceGroup, id.name));
+  return identity && (identity.principalId ?? '');
 }
 
-/** Creates the identity; what exists already would be adopted by Azure as it is (PUT is idempotent). Throws AzureError. */
+/**
+ * Creates the identity; what exists already would be adopted by Azure as it is (PUT is idempotent). Returns its
+ * principal. Throws AzureError.
+ */
 export async function createIdentity(
   clients: Clients,
   id: ResourceId,
   location: string,
   tags: Tags,
-): Promise<void> {
-  await clients
-    .identities(id.subscriptionId)
-    .userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, { location, tags: { ...tags } });
+): Promise<string> {
+  const { userAssignedIdentities } = clients.identities(id.subscriptionId);
+  const resource = { location, tags: { ...tags } };
+  const { principalId } = await userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, resource);
+  return principalId ?? '';
 }
 
 /** True when the resource group exists. Throws AzureError. */
-export function groupExists(
+export async function groupExists(
   clients: Clients,
   subscriptionId: string,
   resourceGroup: string,
 ): Promise<boolean> {
-  return exists(clients.resources(subscriptionId).resourceGroups.checkExistence(resourceGroup));
+  const { resourceGroups } = clients.resources(subscriptionId);
+  return (await unlessMissing(resourceGroups.checkExistence(resourceGroup))) !== undefined;
 }
 
 /** `managedBy` of a resource group; empty when nobody manages it or it does not exist. Throws AzureError. */
@@ -108,13 +115,12 @@ export async function lockIdentity(clients: Clients, id: ResourceId, notes: stri
     });
 }
 
-async function exists(request: Promise<unknown>): Promise<boolean> {
+async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
   try {
-    await request;
-    return true;
+    return await request;
   } catch (error) {
     const failure = toAzureError(error);
-    if (failure.kind === 'not-found') return false;
+    if (failure.kind === 'not-found') return undefined;
     throw failure;
   }
 }

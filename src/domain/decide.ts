@@ -15,13 +15,22 @@ export type RollbackDecision =
   | { readonly action: 'remove'; readonly goal: string }
   | { readonly action: 'leave'; readonly goal: string; readonly outcome: Outcome };
 
-/** Decides one VM by the first rule that holds. The Resource Graph query says the same in KQL, and a test holds them together. */
-export function decide(vm: VmFacts, policy: Policy, scopes: ResolvedScopes): Decision {
+/**
+ * Decides one VM by the first rule that holds. The Resource Graph query says the same in KQL, and a test holds them
+ * together. `goalPrincipal` is the principal of the goal identity as it is now, where that is known: a VM that carries
+ * an earlier one under the same id lacks it.
+ */
+export function decide(
+  vm: VmFacts,
+  policy: Policy,
+  scopes: ResolvedScopes,
+  goalPrincipal?: string,
+): Decision {
   const goal = goalOf(vm, policy);
   const given = { policy, scopes };
   const rule =
     rulesOfId.find(({ holds }) => holds(vm.id, given)) ??
-    rulesOfVm.find(({ holds }) => holds({ ...vm, goal }, given));
+    rulesOfVm.find(({ holds }) => holds({ ...vm, goal, goalPrincipal }, given));
   return rule ? { action: 'leave', goal, outcome: rule.leave } : { action: 'assign', goal };
 }
 

@@ -14,6 +14,10 @@ export interface Reason {
 export const reasons = {
   assigned: {
     'goal-added': { meaning: 'The goal identity was added to the VM, and Azure confirmed it.', next: '' },
+    'goal-renewed': {
+      meaning: 'The goal identity had been deleted and made again; the VM has the new one now.',
+      next: '',
+    },
   },
   removed: {
     'goal-removed': {
@@ -86,6 +90,11 @@ export const reasons = {
     'identity-missing': {
       meaning: 'The identity brought for this VM does not exist. It is never created by this app.',
       next: 'Create {identity}, or correct the settings that name it.',
+    },
+    'identity-dead': {
+      meaning:
+        'The VM carries a goal identity that was deleted, and assigning the new one of the same name did not help.',
+      next: 'Take it away, and the next sweep adds the new one: az vm identity remove --ids {vm} --identities {identity}',
     },
     'identity-not-ready': {
       meaning: 'Azure refused the goal identity, as it does while a new one is not visible everywhere.',

@@ -30,7 +30,11 @@ export interface Rule<Subject> {
 }
 
 /** A VM with the identity it should carry. */
-export type VmWithGoal = VmFacts & { readonly goal: string };
+export type VmWithGoal = VmFacts & {
+  readonly goal: string;
+  /** The principal of that identity as it is now, or NO_PRINCIPAL; undefined when not known. */
+  readonly goalPrincipal?: string | undefined;
+};
 
 /** The rules that need nothing but a VM's id (R7, R8), in order: the first that holds counts. */
 export const rulesOfId: readonly Rule<ResourceId>[] = [
@@ -84,13 +88,14 @@ export const rulesOfVm: readonly Rule<VmWithGoal>[] = [
   },
   {
     leave: outcome('compliant', 'goal-present'),
-    holds: (vm) => carries(vm.identity, vm.goal),
+    holds: (vm) => carries(vm.identity, vm.goal) && !isDead(vm.identity, vm.goal, vm.goalPrincipal),
     saw: (vm) =>
-      `it has ${identityText(vm.identity)}; the goal identity is ${carries(vm.identity, vm.goal) ? '' : 'not '}among them`,
+      `it has ${identityText(vm.identity)}; the goal identity is ${carries(vm.identity, vm.goal) ? '' : 'not '}among them${isDead(vm.identity, vm.goal, vm.goalPrincipal) ? ', but it was deleted since' : ''}`,
   },
   {
     leave: outcome('compliant', 'single-identity'),
-    holds: (vm, { policy }) => isSingleIdentity(vm.identity, policy.singleIdentityRule),
+    holds: (vm, { policy }) =>
+      isSingleIdentity(vm.identity, policy.singleIdentityRule) && !carries(vm.identity, vm.goal),
     saw: (vm, { policy }) =>
       `it has ${identityText(vm.identity)}, SINGLE_IDENTITY_RULE is ${policy.singleIdentityRule}`,
   },
@@ -105,6 +110,20 @@ export const rulesOfVm: readonly Rule<VmWithGoal>[] = [
 export function carries(identity: VmIdentity, goal: string): boolean {
   return identity.user && identity.userAssigned.some((id) => sameId(id, goal));
 }
+
+/**
+ * True when what the VM carries under this id is an earlier identity, deleted since: its principal is not the one the
+ * identity has now. Azure leaves such a one on the VM, dead (peers, "How MIC batches", 8). False where Azure tells
+ * nothing of either.
+ */
+export function isDead(identity: VmIdentity, goal: string, goalPrincipal: string | undefined): boolean {
+  const carried = identity.principals?.[fold(goal)];
+  if (carried === undefined || !goalPrincipal) return false;
+  return !sameId(carried, goalPrincipal);
+}
+
+/** Stands for the principal of an identity that does not exist. */
+export const NO_PRINCIPAL = 'none';
 
 /** The identities of a VM in words. */
 export function identityText({ system, userAssigned }: VmIdentity): string {

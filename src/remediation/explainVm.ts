@@ -2,7 +2,7 @@ import type { App } from '../app.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { type ListedVm, oneVm } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
-import { groupManagedBy, identityExists, isLocked } from '../azure/managedIdentities.ts';
+import { groupManagedBy, identityPrincipal, isLocked } from '../azure/managedIdentities.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { readVm } from '../azure/virtualMachines.ts';
 import { type Contest, contestText } from '../domain/contest.ts';
@@ -10,7 +10,7 @@ import { goalIdentity } from '../domain/goalIdentity.ts';
 import { isMadeByUs } from '../domain/identityRules.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
-import { type Given, type Rule, rulesOfId, rulesOfVm, type VmFacts } from '../domain/rules.ts';
+import { type Given, NO_PRINCIPAL, type Rule, rulesOfId, rulesOfVm, type VmFacts } from '../domain/rules.ts';
 import { outcomeOfError } from './changeIdentity.ts';
 import { contestAbout } from './contests.ts';
 
@@ -47,6 +47,7 @@ export interface Explanation {
 export interface GoalFacts {
   readonly id: string;
   readonly exists: boolean | undefined;
+  readonly principal?: string;
   readonly locked: boolean | undefined;
   /** Why existence or lock are not known. */
   readonly unknownBecause?: string;
@@ -61,12 +62,14 @@ export async function explainVm(app: App, vm: ResourceId): Promise<Explanation> 
   const [read, graph] = await Promise.all([readFacts(app, vm), askGraph(app, coverage, vm)]);
   const facts = 'failed' in read ? undefined : read;
   const goalId = facts && goalIdentity(policy.identity, { ...vm, location: facts.location });
+  const goal = goalId === undefined ? undefined : await goalFacts(app, goalId);
+  const goalPrincipal = goal?.exists === false ? NO_PRINCIPAL : goal?.principal;
+  const subject = facts && { ...facts, goal: goalId ?? '', goalPrincipal };
   const rules = [
     ...rulesOfId.map((rule) => check(rule, vm, given)),
-    ...rulesOfVm.map((rule) => check(rule, facts && { ...facts, goal: goalId ?? '' }, given)),
+    ...rulesOfVm.map((rule) => check(rule, subject, given)),
   ];
   const first = [...rulesOfId, ...rulesOfVm].find((_, index) => rules[index]?.holds);
-  const goal = goalId === undefined ? undefined : await goalFacts(app, goalId);
   const contest =
     goalId === undefined ? undefined : await contestAbout(app, vm, goalId).catch(() => undefined);
   const verdict =
@@ -117,8 +120,9 @@ async function goalFacts({ clients }: App, goal: string): Promise<GoalFacts> {
   const id = parseIdentityId(goal);
   if (!id) return { id: goal, exists: undefined, locked: undefined, unknownBecause: 'it is no identity id' };
   try {
-    const exists = await identityExists(clients, id);
-    return { id: goal, exists, locked: exists ? await isLocked(clients, id) : false };
+    const principal = await identityPrincipal(clients, id);
+    if (principal === undefined) return { id: goal, exists: false, locked: false };
+    return { id: goal, exists: true, principal, locked: await isLocked(clients, id) };
   } catch (error) {
     const { message } = toAzureError(error);
     return { id: goal, exists: undefined, locked: undefined, unknownBecause: message };

@@ -4,7 +4,7 @@ import {
   createGroup,
   createIdentity,
   groupExists,
-  identityExists,
+  identityPrincipal,
   isLocked,
   lockIdentity,
 } from '../azure/managedIdentities.ts';
@@ -17,20 +17,27 @@ import type { Settings } from '../settings.ts';
 export const LOCK_NOTES =
   'Virtual machines of this subscription use this identity. Deleting it would take it from all of them. Made by vm-identity-remediator.';
 
+/** A goal identity that can be assigned. */
+export interface ReadyIdentity {
+  readonly state: 'ready';
+  /** True when this app has just created it: Compute may not see it for some seconds. */
+  readonly fresh: boolean;
+  /** Its principal; empty when Azure tells none. */
+  readonly principal: string;
+  /** Set when the identity is there but could not be locked. */
+  readonly unlocked: AzureError | undefined;
+  /** Whether VMs that carry an earlier one under the same id were assigned this one in vain: others need not try. */
+  readonly renewal: { inVain: boolean };
+  /**
+   * Runs an assignment. With a fresh identity the first one goes ahead alone, waiting until Compute sees the
+   * identity, and the others follow: else each of them would be refused once.
+   */
+  admit<T>(assignment: () => Promise<T>): Promise<T>;
+}
+
 /** What became of a goal identity. */
 export type GoalIdentity =
-  | {
-      readonly state: 'ready';
-      /** True when this app has just created it: Compute may not see it for some seconds. */
-      readonly fresh: boolean;
-      /** Set when the identity is there but could not be locked. */
-      readonly unlocked: AzureError | undefined;
-      /**
-       * Runs an assignment. With a fresh identity the first one goes ahead alone, waiting until Compute sees the
-       * identity, and the others follow: else each of them would be refused once.
-       */
-      admit<T>(assignment: () => Promise<T>): Promise<T>;
-    }
+  | ReadyIdentity
   | { readonly state: 'failed'; readonly reason: FailureReason; readonly detail: string };
 
 /** Sees to goal identities. */
@@ -61,16 +68,16 @@ export function goalIdentities({ clients, settings }: Needs): GoalIdentities {
   }
 
   async function ensureIdentity(id: ResourceId, location: string): Promise<GoalIdentity> {
-    const present = await identityExists(clients, id);
-    if (!present && !isMadeByUs(policy.identity)) {
+    const present = await identityPrincipal(clients, id);
+    if (present === undefined && !isMadeByUs(policy.identity)) {
       return { state: 'failed', reason: 'identity-missing', detail: `${id.id} does not exist.` };
     }
-    if (!present) {
-      await ensureGroup(id);
-      await createIdentity(clients, id, location, identityTags);
-    }
-    const admit = present ? <T>(assignment: () => Promise<T>) => assignment() : firstAlone();
-    return { state: 'ready', fresh: !present, unlocked: await ensureLock(id), admit };
+    const fresh = present === undefined;
+    if (fresh) await ensureGroup(id);
+    const principal = present ?? (await createIdentity(clients, id, location, identityTags));
+    const admit = fresh ? firstAlone() : <T>(assignment: () => Promise<T>) => assignment();
+    const unlocked = await ensureLock(id);
+    return { state: 'ready', fresh, principal, unlocked, renewal: { inVain: false }, admit };
   }
 
   async function ensureLock(id: ResourceId): Promise<AzureError | undefined> {

@@ -3,13 +3,14 @@ import { type ScopeProblem, UNREADABLE_NEXT } from '../azure/scopeResolution.ts'
 import { nextStep, reasonText } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { GoalIdentities } from './goalIdentities.ts';
+import type { Plan } from './plan.ts';
 import type { VmReport } from './vm.ts';
 
 /** Something a person should look at: one for each cause, however many VMs it holds back (R13). */
 export interface Problem {
   /** What it is about: a scope, a subscription, an identity or a VM. */
   readonly subject: string;
-  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`. */
+  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`, `renewals-unread`. */
   readonly reason: string;
   readonly detail: string;
   readonly next: string;
@@ -29,7 +30,12 @@ const ABOUT_ONE_VM = new Set([
   'not-allowed',
   'deny-policy',
 ]);
-const ABOUT_THE_IDENTITY = new Set(['identity-missing', 'identity-forbidden', 'identity-not-ready']);
+const ABOUT_THE_IDENTITY = new Set([
+  'identity-missing',
+  'identity-dead',
+  'identity-forbidden',
+  'identity-not-ready',
+]);
 const MOST_PROBLEMS = 1000;
 
 /** Collects problems while a sweep runs. */
@@ -107,4 +113,15 @@ export function noticingUnread(problems: Problems): (error: AzureError) => void 
       next: 'VMs that others keep changing back are not recognised until it can be read again.',
     });
   };
+}
+
+/** Notes that VMs with an identity that is no more could not be counted, so that they count as compliant. */
+export function noteRenewals(problems: Problems, { renewalsUnread }: Pick<Plan, 'renewalsUnread'>): void {
+  if (!renewalsUnread) return;
+  problems.add({
+    subject: 'resources',
+    reason: 'renewals-unread',
+    detail: renewalsUnread.message,
+    next: 'VMs whose goal identity was deleted and made again are not recognised until it can be read again.',
+  });
 }

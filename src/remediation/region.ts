@@ -1,7 +1,8 @@
-import { vmIds } from '../azure/inventory.ts';
+import { renewalIds, vmIds } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
 import { outcome } from '../domain/outcome.ts';
+import type { ResourceId } from '../domain/resourceId.ts';
 import { type Remediation, startRemediation } from './vm.ts';
 import { type RegionEnd, type RegionRun, type RegionWork, writeRegion } from './writeRegion.ts';
 
@@ -18,12 +19,17 @@ export function remediateRegion(
   work: RegionWork,
   run: RegionRun,
 ): Promise<RegionEnd> {
-  const { app } = context;
-  const { location } = work;
-  return writeRegion(app, work, run, {
-    pages: (ids) => vmIds(app.clients, coverage, app.settings, { verdict: GOAL_MISSING, location }, ids),
-    heldBack:
-      app.settings.policy.effect === 'AuditIfNotExists' ? outcome('deferred', 'audit-only') : undefined,
+  const { clients, settings } = context.app;
+  const { location, renewing } = work;
+
+  async function* pages(subscriptions: readonly string[]): AsyncGenerator<ResourceId[]> {
+    yield* vmIds(clients, coverage, settings, { verdict: GOAL_MISSING, location }, subscriptions);
+    if (renewing) yield* renewalIds(clients, coverage, settings, location, subscriptions);
+  }
+
+  return writeRegion(context.app, work, run, {
+    pages,
+    heldBack: settings.policy.effect === 'AuditIfNotExists' ? outcome('deferred', 'audit-only') : undefined,
     start: (vm) => startRemediation(context, { vm, location, groupManagedBy: unmanaged }),
   });
 }

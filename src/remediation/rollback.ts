@@ -12,13 +12,10 @@ import { fold, type ResourceId } from '../domain/resourceId.ts';
 import { carries } from '../domain/rules.ts';
 import { allRegions, type RunObserver, type RunSummary, startRun } from './allRegions.ts';
 import { type Change, changeIdentity, outcomeOfError } from './changeIdentity.ts';
-import { regionsWith } from './plan.ts';
+import { GOAL_PRESENT, regionsWith } from './plan.ts';
 import { problemCollector } from './problems.ts';
 import type { Known, Started } from './vm.ts';
 import { type RegionWork, writeRegion } from './writeRegion.ts';
-
-/** The verdict of VMs that carry their goal identity. */
-export const GOAL_PRESENT = 'goal-present';
 
 /** What a rollback would do. */
 export interface RollbackPlan {

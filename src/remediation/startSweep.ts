@@ -25,7 +25,10 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
   for (const { scope, message } of covered.problems) {
     log.warn('A scope cannot be worked on', { sweepId, scope, message, next: UNREADABLE_NEXT });
   }
-  const { regions, tally } = await planSweep(app, covered);
+  const { regions, tally, renewals, renewalsUnread } = await planSweep(app, covered);
+  if (renewalsUnread) {
+    log.warn('Identities that are no more are not looked for', { sweepId, message: renewalsUnread.message });
+  }
   const missing = regions.reduce((sum, { total }) => sum + total, 0);
 
   let left = settings.maxAssignments;
@@ -37,6 +40,14 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
     messages.push({ version: 1, location, until, sweepId, ...(Number.isFinite(left) && { limit }) });
   }
   if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
-  log.info('Sweep begun', { sweepId, until, effect, goalMissing: missing, regions: messages.length, tally });
+  log.info('Sweep begun', {
+    sweepId,
+    until,
+    effect,
+    goalMissing: missing,
+    renewals,
+    regions: messages.length,
+    tally,
+  });
   return messages;
 }

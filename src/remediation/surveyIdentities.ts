@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
 import { groupOf, inventoryOf } from '../azure/identityInventory.ts';
-import { identityExists, isProtected, lockedScopesOf } from '../azure/managedIdentities.ts';
+import { identityPrincipal, isProtected, lockedScopesOf } from '../azure/managedIdentities.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { isMadeByUs, isToBeLocked } from '../domain/identityRules.ts';
 import type { Work } from '../domain/makespan.ts';
@@ -93,6 +93,6 @@ async function inventory({ clients, settings }: App, goals: readonly string[]) {
     return { exists: new Set(principals.keys()), groups };
   }
   // It may be where Resource Graph shows us nothing.
-  const exists = new Set((await identityExists(clients, central)) ? [fold(central.id)] : []);
+  const exists = new Set((await identityPrincipal(clients, central)) === undefined ? [] : [fold(central.id)]);
   return { exists, groups: new Set<string>() };
 }

@@ -7,7 +7,7 @@ import { contestHistory } from './contests.ts';
 import { exclusive } from './exclusive.ts';
 import { goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
+import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 
 /** Someone who follows a sweep. */
@@ -32,7 +32,9 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
 
   const coverage = await resolveScopes(clients, settings.scopes, settings.excludedScopes);
   for (const problem of coverage.problems) problems.addScope(problem);
-  const { counts, regions, tally } = await planSweep(app, coverage);
+  const plan = await planSweep(app, coverage);
+  const { counts, regions, tally } = plan;
+  noteRenewals(problems, plan);
   observer.onCounts?.(counts, coverage);
 
   const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);

@@ -7,12 +7,12 @@ import { goalIdentity } from '../domain/goalIdentity.ts';
 import { identityPatch } from '../domain/identityPatch.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
-import { carries } from '../domain/rules.ts';
+import { carries, isDead } from '../domain/rules.ts';
 import type { ResolvedScopes } from '../domain/scopes.ts';
 import { type Change, changeIdentity, outcomeOfError } from './changeIdentity.ts';
 import type { Contests } from './contests.ts';
 import type { Exclusive } from './exclusive.ts';
-import type { GoalIdentities } from './goalIdentities.ts';
+import type { GoalIdentities, ReadyIdentity } from './goalIdentities.ts';
 
 /** What remediating VMs needs: the app, the scopes as resolved now, and the goal identities seen to so far. */
 export interface Remediation {
@@ -81,7 +81,8 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
     const unread = reasonNotToRead(vm, policy, scopes);
     if (unread) return end(unread);
     const groupManagedBy = await candidate.groupManagedBy();
-    const decideReading = ({ facts }: VmReading) => decide({ ...facts, groupManagedBy }, policy, scopes);
+    const decideReading = ({ facts }: VmReading, goalPrincipal?: string) =>
+      decide({ ...facts, groupManagedBy }, policy, scopes, goalPrincipal);
     let first: VmReading | undefined;
     // Without leave to write, not even the goal identity may be made: read and decide, nothing more.
     if (candidate.location === undefined || policy.effect !== 'DeployIfNotExists') {
@@ -98,7 +99,7 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
     const identity = await identities.ensure(goal, location);
     if (identity.state === 'failed') return end(outcome('failed', identity.reason, identity.detail));
     const known = { vm, location, goal };
-    const change = assigning(known, decideReading, identity.fresh);
+    const change = assigning(known, decideReading, identity);
     return await identity.admit(() => changeIdentity(app, known, change, first));
   } catch (error) {
     return end(outcomeOfError(toAzureError(error)));
@@ -106,14 +107,22 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
 }
 
 /** The change that adds the goal identity and can do nothing else (R9). */
-function assigning(known: Known, decideReading: (reading: VmReading) => Decision, fresh: boolean): Change {
+function assigning(
+  known: Known,
+  decideReading: (reading: VmReading, goalPrincipal: string) => Decision,
+  identity: ReadyIdentity,
+): Change {
   const { goal } = known;
+  const { fresh, principal, renewal } = identity;
+  let renewing = false;
   return {
     decide(reading) {
-      const decision = decideReading(reading);
+      const decision = decideReading(reading, principal);
       if (decision.action === 'leave') return { end: decision.outcome };
       // The location decides the goal; a VM deleted and made again elsewhere is the next sweep's.
       if (fold(decision.goal) !== fold(goal)) return { end: outcome('excluded', 'vm-gone') };
+      renewing = carries(reading.facts.identity, goal);
+      if (renewing && renewal.inVain) return { end: outcome('failed', 'identity-dead') };
       return { patch: identityPatch(reading.facts.identity, goal) };
     },
     // A new identity takes some seconds to be visible everywhere, and until then is refused like one that does not
@@ -122,7 +131,13 @@ function assigning(known: Known, decideReading: (reading: VmReading) => Decision
       const unseen = kind === 'identity-not-ready' || kind === 'identity-forbidden';
       return unseen && (fresh || attempt === 1);
     },
-    confirmed: ({ facts }) =>
-      carries(facts.identity, goal) ? outcome('assigned', 'goal-added') : outcome('failed', 'not-kept'),
+    confirmed({ facts }) {
+      if (!carries(facts.identity, goal)) return outcome('failed', 'not-kept');
+      if (isDead(facts.identity, goal, principal)) {
+        renewal.inVain = true;
+        return outcome('failed', 'identity-dead');
+      }
+      return outcome('assigned', renewing ? 'goal-renewed' : 'goal-added');
+    },
   };
 }

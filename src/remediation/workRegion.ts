@@ -5,7 +5,7 @@ import type { RegionMessage } from '../queues.ts';
 import { contestHistory } from './contests.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
+import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 import type { Shared } from './shared.ts';
 import type { RegionEnd } from './writeRegion.ts';
@@ -60,12 +60,13 @@ export async function workRegion(
   let end: RegionEnd = { cut: false, looked: message.looked ?? 0, failed: message.failed ?? 0 };
   try {
     const coverage = await shared.coverage();
-    const { regions } = await planSweep(app, coverage, location);
+    const plan = await planSweep(app, coverage, location);
+    noteRenewals(problems, plan);
     const identities = noticingUnlocked(goalIdentities(app), problems);
     const contests = contestHistory(app, coverage, noticingUnread(problems));
     const { exclusive } = shared;
     const context = { app, scopes: coverage.scopes, identities, contests, exclusive };
-    for (const work of regions) {
+    for (const work of plan.regions) {
       end = await remediateRegion(context, coverage, work, {
         before: end,
         takeWrite: () => left-- > 0,

@@ -13,6 +13,8 @@ export interface RegionWork {
   /** How many VMs, all subscriptions together. */
   readonly total: number;
   readonly subscriptions: readonly SubscriptionWork[];
+  /** True when some of them carry a goal identity that is no more, so that they are listed by a query of their own. */
+  readonly renewing?: boolean;
 }
 
 /** Limits that a region shares with the rest of the run, and a way to hear of each VM. */
