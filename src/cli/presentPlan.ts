@@ -65,7 +65,7 @@ function identityTable(
       String(vmsOf(identity)),
       identity.steps.includes('bring identity')
         ? 'nothing: it is brought by you, create it first'
-        : [...identity.steps, 'assign'].join(', '),
+        : [...identity.steps, ...(vmsOf(identity) > 0 ? ['assign'] : [])].join(', '),
     ]);
   const more = identities.length - rows.length;
   return [

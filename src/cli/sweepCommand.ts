@@ -74,6 +74,7 @@ function printSummary(summary: SweepSummary, compliance: Compliance | undefined)
     return;
   }
   print(`\nAfter\n${complianceTable(compliance)}\n\n${tallyText(summary)}`);
+  for (const goal of summary.relocked) print(`\nLocked again, since it had lost its lock: ${goal}`);
   if (summary.problems.length > 0) print(`\n${problemsText(summary.problems)}`);
   const left = leftText(summary);
   if (left !== '') print(`\n${left}`);

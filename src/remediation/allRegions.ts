@@ -20,17 +20,23 @@ export interface RunSummary {
   /** Every VM in scope, by outcome and reason. */
   readonly tally: Tally;
   readonly problems: readonly Problem[];
+  /** Goal identities that had lost their lock and were locked again. */
+  readonly relocked: readonly string[];
   readonly calls: CallCounts;
 }
 
 /** A run that has begun: takes the time and counts the calls until it is summed up. */
-export function startRun({ clock, clients }: App): (tally: Tally, problems: Problems) => RunSummary {
+export function startRun({
+  clock,
+  clients,
+}: App): (tally: Tally, problems: Problems, relocked?: readonly string[]) => RunSummary {
   const startedAt = clock.now();
   const before = { ...clients.calls };
-  return (tally, problems) => ({
+  return (tally, problems, relocked = []) => ({
     durationMs: clock.now() - startedAt,
     tally,
     problems: problems.list(),
+    relocked,
     calls: {
       reads: clients.calls.reads - before.reads,
       writes: clients.calls.writes - before.writes,

@@ -1,10 +1,15 @@
 import type { App } from '../app.ts';
-import { countWanted } from '../azure/inventory.ts';
+import { countWanted, type VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { type Makespan, makespan, type Work } from '../domain/makespan.ts';
-import { type Plan, planSweep } from './plan.ts';
-import { type IdentityStep, type SurveyedIdentity, surveyIdentities } from './surveyIdentities.ts';
+import { GOAL_PRESENT, type Plan, planSweep } from './plan.ts';
+import {
+  type IdentityStep,
+  type SurveyedIdentity,
+  surveyIdentities,
+  type VmsToWrite,
+} from './surveyIdentities.ts';
 
 /** How many writes of each kind. */
 export interface Writes {
@@ -35,7 +40,12 @@ export async function planWrites(app: App): Promise<WritePlan> {
   const { clients, settings } = app;
   const coverage = await resolveScopes(clients, settings.scopes, settings.excludedScopes);
   const plan = await planSweep(app, coverage);
-  const identities = await surveyIdentities(app, plan.regions);
+  // Those of VMs that need nothing count, too: they may have lost their lock.
+  const surveyed = await surveyIdentities(app, [
+    ...rowsWith(GOAL_MISSING, plan.counts),
+    ...rowsWith(GOAL_PRESENT, plan.counts).map((row) => ({ ...row, vms: 0 })),
+  ]);
+  const identities = surveyed.filter((identity) => vmsOf(identity) > 0 || identity.steps.length > 0);
   const writes = countWrites(identities);
   return {
     ...plan,
@@ -52,6 +62,12 @@ export async function planWrites(app: App): Promise<WritePlan> {
     makespan: makespan(workOf(identities), settings.capacityShare),
     sweeps: Math.max(1, Math.ceil(writes.vms / settings.maxAssignments)),
   };
+}
+
+function rowsWith(verdict: string, counts: readonly VmCount[]): VmsToWrite[] {
+  return counts
+    .filter((row) => row.verdict === verdict)
+    .map(({ subscriptionId, location, total }) => ({ subscriptionId, location, vms: total }));
 }
 
 /** The subscriptions with VMs to write. */

@@ -10,7 +10,7 @@ import type { VmReport } from './vm.ts';
 export interface Problem {
   /** What it is about: a scope, a subscription, an identity or a VM. */
   readonly subject: string;
-  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`, `renewals-unread`. */
+  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`, `renewals-unread`, `locks-unread`. */
   readonly reason: string;
   readonly detail: string;
   readonly next: string;

@@ -4,16 +4,20 @@ import { count, outcome } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
 import { nextTime } from '../schedule.ts';
+import { goalIdentities } from './goalIdentities.ts';
+import { relockIdentities } from './identityLocks.ts';
 import { planSweep } from './plan.ts';
+import { noticingUnlocked, problemCollector } from './problems.ts';
 import type { Shared } from './shared.ts';
 
 /**
  * Begins a sweep: counts every VM in scope in Resource Graph, reports, and returns one message for each region that
- * has work, the one with most first. Reads no VM and writes nothing. Without leave to write (R7) there are no messages.
+ * has work, the one with most first. Reads no VM, and writes nothing but locks that are gone. Without leave to write
+ * (R7) there are no messages, and not even those.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
 export async function startSweep({ app, coverage }: Shared, log: Log): Promise<RegionMessage[]> {
-  const { settings, clock } = app;
+  const { settings, clock, clients } = app;
   const { effect } = settings.policy;
   if (effect === 'Disabled') {
     log.info('Nothing swept: EFFECT is Disabled');
@@ -25,10 +29,16 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
   for (const { scope, message } of covered.problems) {
     log.warn('A scope cannot be worked on', { sweepId, scope, message, next: UNREADABLE_NEXT });
   }
-  const { regions, tally, renewals, renewalsUnread } = await planSweep(app, covered);
+  const { counts, regions, tally, renewals, renewalsUnread } = await planSweep(app, covered);
   if (renewalsUnread) {
     log.warn('Identities that are no more are not looked for', { sweepId, message: renewalsUnread.message });
   }
+  const problems = problemCollector();
+  const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);
+  for (const goal of await relockIdentities(app, counts, identities, problems)) {
+    log.warn('Identity locked again: it had lost its lock', { sweepId, goal });
+  }
+  for (const problem of problems.list()) log.error('Identity not locked', { sweepId, ...problem });
   const missing = regions.reduce((sum, { total }) => sum + total, 0);
 
   let left = settings.maxAssignments;

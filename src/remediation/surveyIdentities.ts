@@ -1,18 +1,20 @@
 import type { App } from '../app.ts';
 import { groupOf, inventoryOf } from '../azure/identityInventory.ts';
-import { identityPrincipal, isProtected, lockedScopesOf } from '../azure/managedIdentities.ts';
+import { identityPrincipal } from '../azure/managedIdentities.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { isMadeByUs, isToBeLocked } from '../domain/identityRules.ts';
 import type { Work } from '../domain/makespan.ts';
 import { fold, parseIdentityId } from '../domain/resourceId.ts';
-import { inSlots, slots } from './slots.ts';
-import type { RegionWork } from './writeRegion.ts';
+import { lockLookup } from './identityLocks.ts';
+
+/** How many VMs of a subscription and location are to be written; none where the identity alone is looked at. */
+export type VmsToWrite = Pick<Work, 'subscriptionId' | 'location' | 'vms'>;
 
 /** A goal identity and what it still needs before VMs can be given it. */
 export interface SurveyedIdentity {
   readonly goal: string;
   /** The VMs it is for: one subscription and location in built-in mode, more where one identity serves several. */
-  readonly work: readonly Pick<Work, 'subscriptionId' | 'location' | 'vms'>[];
+  readonly work: readonly VmsToWrite[];
   readonly exists: boolean;
   /** Undefined when its locks cannot be read, or do not matter. */
   readonly locked: boolean | undefined;
@@ -23,32 +25,22 @@ export interface SurveyedIdentity {
 /** What may have to be done for a goal identity. `bring` is a person's: the identity is brought, and missing. */
 export type IdentityStep = 'create group' | 'create identity' | 'lock identity' | 'bring identity';
 
-const LISTS_AT_ONCE = 16;
-
 /**
  * Looks at the goal identities of work to be done, writing nothing: in Resource Graph, and one list of locks for each
  * subscription that has identities to be locked. Throws AzureError when Resource Graph cannot be read.
  */
-export async function surveyIdentities(
-  app: App,
-  regions: readonly RegionWork[],
-): Promise<SurveyedIdentity[]> {
-  const { clients, settings } = app;
+export async function surveyIdentities(app: App, work: readonly VmsToWrite[]): Promise<SurveyedIdentity[]> {
+  const { settings } = app;
   const mode = settings.policy.identity;
-  const wanted = regions.flatMap(({ location, subscriptions }) =>
-    subscriptions.map(({ subscriptionId, vms }) => {
-      const goal = goalIdentity(mode, { subscriptionId, location });
-      return { goal, work: { subscriptionId, location, vms } };
-    }),
-  );
+  const wanted = work.map((row) => ({ goal: goalIdentity(mode, row), work: row }));
   const byGoal = [...Map.groupBy(wanted, ({ goal }) => fold(goal)).values()];
   const { exists, groups } = await inventory(
     app,
     byGoal.map(([first]) => first?.goal ?? ''),
   );
   const lock = isToBeLocked(mode, settings.lockIdentities);
-  const locks = new Map<string, Promise<ReadonlySet<string> | undefined>>();
-  const inTurn = inSlots(slots(LISTS_AT_ONCE));
+  // Without leave to read locks the rest of the survey still holds.
+  const isLocked = lockLookup(app.clients);
   const groupsToMake = new Set<string>();
 
   return Promise.all(
@@ -71,18 +63,6 @@ export async function surveyIdentities(
       return { goal, work: rows.map(({ work }) => work), exists: present, locked, steps };
     }),
   );
-
-  async function isLocked(goal: string): Promise<boolean | undefined> {
-    const id = parseIdentityId(goal);
-    if (!id) return undefined;
-    const key = fold(id.subscriptionId);
-    // Without leave to read locks the rest of the survey still holds.
-    const asked =
-      locks.get(key) ?? inTurn(() => lockedScopesOf(clients, id.subscriptionId)).catch(() => undefined);
-    locks.set(key, asked);
-    const scopes = await asked;
-    return scopes && isProtected(id, scopes);
-  }
 }
 
 async function inventory({ clients, settings }: App, goals: readonly string[]) {

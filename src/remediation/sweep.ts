@@ -6,6 +6,7 @@ import { allRegions, type RunObserver, type RunSummary, startRun } from './allRe
 import { contestHistory } from './contests.ts';
 import { exclusive } from './exclusive.ts';
 import { goalIdentities } from './goalIdentities.ts';
+import { relockIdentities } from './identityLocks.ts';
 import { planSweep } from './plan.ts';
 import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
@@ -38,10 +39,11 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
   observer.onCounts?.(counts, coverage);
 
   const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);
+  const relocked = await relockIdentities(app, counts, identities, problems);
   const contests = contestHistory(app, coverage, noticingUnread(problems));
   const context = { app, scopes: coverage.scopes, identities, contests, exclusive: exclusive() };
   await allRegions(app, regions, observer, tally, problems, (region, run) =>
     remediateRegion(context, coverage, region, run),
   );
-  return summary(tally, problems);
+  return summary(tally, problems, relocked);
 }

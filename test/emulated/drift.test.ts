@@ -164,3 +164,80 @@ describe('a regional identity that was deleted', () => {
     assert.match(problems[0]?.next ?? '', /az vm identity remove/);
   });
 });
+
+describe('a lock that was removed', () => {
+  it('is put back by the next sweep, and reported', async () => {
+    remove(lock);
+
+    const { relocked, tally } = await sweep(anApp(azure));
+
+    assert.ok(azure.store.get(lock));
+    assert.deepEqual(relocked, [goal.toLowerCase()]);
+    assert.deepEqual(tally.compliant, { 'goal-present': 3 });
+    assert.equal(callsTo(azure, WRITE, /./), 1);
+    azure.journal.clear();
+    assert.deepEqual((await sweep(anApp(azure))).relocked, []);
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+  });
+
+  it('is put back by the timer', async () => {
+    remove(lock);
+    const said: string[] = [];
+    const log: Log = { ...silent, warn: (message) => said.push(message) };
+
+    assert.deepEqual(await startSweep(shared(anApp(azure)), log), []);
+
+    assert.ok(azure.store.get(lock));
+    assert.match(said.join(), /locked again/);
+  });
+
+  it('is not missed where the group or the subscription is locked', async () => {
+    remove(lock);
+    await azure.seed([
+      {
+        id: `/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/locks/all`,
+        properties: { level: 'CanNotDelete' },
+      },
+    ]);
+
+    assert.deepEqual((await sweep(anApp(azure))).relocked, []);
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+  });
+
+  it('is only reported with AuditIfNotExists, and not looked for with LOCK_IDENTITIES=false', async () => {
+    remove(lock);
+
+    const audit = await sweep(anApp(azure, { EFFECT: 'AuditIfNotExists' }));
+    azure.journal.clear();
+    const off = await sweep(anApp(azure, { LOCK_IDENTITIES: 'false' }));
+
+    assert.deepEqual(
+      audit.problems.map(({ subject, reason }) => [subject, reason]),
+      [[goal.toLowerCase(), 'identity-unlocked']],
+    );
+    assert.deepEqual(off.problems, []);
+    assert.equal(callsTo(azure, /./, /\/locks/), 0);
+    assert.equal(azure.store.get(lock), undefined);
+  });
+
+  it('stops no sweep where locks cannot be read', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm-new')]);
+    azure.faults.add({
+      method: 'GET',
+      path: `^/subscriptions/${SUBSCRIPTION}/providers/Microsoft.Authorization/locks$`,
+      times: 9,
+      status: 403,
+      headers: {},
+      latencyMs: 0,
+      body: { error: { code: 'AuthorizationFailed', message: 'no' } },
+    });
+
+    const { tally, problems } = await sweep(anApp(azure));
+
+    assert.deepEqual(tally.assigned, { 'goal-added': 1 });
+    assert.deepEqual(
+      problems.map(({ reason }) => reason),
+      ['locks-unread'],
+    );
+  });
+});
