@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { fold, parseIdentityId, resourceGroupId } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
-import { groupsQuery, identitiesQuery } from './kql.ts';
+import { groupsQuery, identitiesQuery, unknownIdentitiesQuery } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
+import type { Coverage } from './scopeResolution.ts';
 
 /** What Resource Graph knows of the identities VMs should carry. */
 export interface IdentityInventory {
@@ -44,4 +45,30 @@ export async function inventoryOf(clients: Clients, ids: readonly string[]): Pro
 export function groupOf(identity: string): string {
   const id = parseIdentityId(identity);
   return id ? fold(resourceGroupId(id.subscriptionId, id.resourceGroup)) : '';
+}
+
+/** An identity that VMs carry and that Resource Graph does not know: gone, or where it does not look. */
+export interface UnknownIdentity {
+  readonly identity: string;
+  readonly vms: number;
+  /** One of the VMs. */
+  readonly vm: string;
+}
+
+const carriedRow = z.object({ id: z.string(), vms: z.number(), vm: z.string() });
+
+/** The identities that VMs in scope carry and that Resource Graph does not know: one query. Throws AzureError. */
+export async function carriedUnknownIdentities(
+  clients: Clients,
+  { requests, groups }: Coverage,
+): Promise<UnknownIdentity[]> {
+  const found = new Map<string, UnknownIdentity>();
+  for (const request of requests) {
+    for await (const page of queryPages(clients, request, unknownIdentitiesQuery(groups), carriedRow)) {
+      for (const { id, vms, vm } of page) {
+        found.set(id, { identity: id, vms: (found.get(id)?.vms ?? 0) + vms, vm });
+      }
+    }
+  }
+  return [...found.values()];
 }

@@ -115,6 +115,24 @@ export function identitiesQuery(resourceGroup: string, names: readonly string[])
 | order by id asc`;
 }
 
+/** Lists the identities that VMs carry and that are not found, with how many VMs carry each and one of them. */
+export function unknownIdentitiesQuery(groups: readonly Scope[]): string {
+  return `resources
+| where type =~ 'microsoft.compute/virtualmachines'${onlyGroups(groups)}
+| mv-expand carriedId = bag_keys(identity.userAssignedIdentities) limit 400
+| extend carried = tolower(tostring(carriedId))
+| where isnotempty(carried)
+| join kind=leftouter (
+    resources
+    | where type =~ ${quote(IDENTITIES)}
+    | project carried = tolower(id), found = id
+  ) on carried
+| where isempty(found)
+| summarize vms = count(), vm = min(id) by carried
+| project id = carried, vms, vm
+| order by id asc`;
+}
+
 /** Lists the resource groups of one name. */
 export function groupsQuery(name: string): string {
   return `resourcecontainers

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from '../app.ts';
 import { contestText } from '../domain/contest.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
-import { parseVmId, type ResourceId } from '../domain/resourceId.ts';
+import { fold, parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import { identityText } from '../domain/rules.ts';
 import { type Explanation, explainVm, type GoalFacts } from '../remediation/explainVm.ts';
 import { exitCodes } from './exitCodes.ts';
@@ -40,7 +40,7 @@ function vmId(text: string): ResourceId {
 }
 
 function textOf(explanation: Explanation): string {
-  const { vm, facts, rules, verdict, nextSweep } = explanation;
+  const { vm, facts, rules, verdict, dangling, nextSweep } = explanation;
   const first = rules.findIndex(({ holds }) => holds);
   const answer = (holds: boolean | undefined) => (holds === undefined ? '?' : holds ? 'yes' : 'no');
   const rows = rules.map(({ reason, holds, saw }, index) => [
@@ -54,7 +54,11 @@ function textOf(explanation: Explanation): string {
     facts
       ? `  in ${facts.location}, ${facts.provisioningState}, with ${identityText(facts.identity)}`
       : '  could not be read',
-    ...(facts?.identity.userAssigned ?? []).map((id) => `    ${id}`),
+    ...(facts?.identity.userAssigned ?? []).map((id) =>
+      dangling.includes(fold(id))
+        ? `    ${id}: does not exist, so that writes that name it fail`
+        : `    ${id}`,
+    ),
     '',
     'Rules, in order: the first that holds decides',
     table([['  Reason to leave it alone', 'Holds', 'Because'], ...rows], stdoutWidth()),

@@ -40,7 +40,8 @@ Examples:
       const plan = await planWrites(app);
       if (options.json) await printJsonPlan(app, plan, options.limit ?? Number.POSITIVE_INFINITY);
       else await printPlan(app, plan, options.limit ?? ROWS_SHOWN);
-      process.exitCode = plan.coverage.problems.length > 0 ? exitCodes.someFailed : exitCodes.done;
+      const clean = plan.coverage.problems.length === 0 && plan.dangling.length === 0;
+      process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
     });
 }
 
@@ -65,7 +66,7 @@ async function printJsonPlan(app: App, plan: WritePlan, limit: number): Promise<
       defaultIdentity: defaultChange(identity, withGoal(identity, goal)),
     });
   }
-  const { coverage, makespan, counts: _, regions: __, tally, ...rest } = plan;
+  const { coverage, makespan, counts: _, regions: __, renewalsUnread: ___, tally, ...rest } = plan;
   printJson({
     plan: {
       ...rest,

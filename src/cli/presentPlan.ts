@@ -8,7 +8,7 @@ import type { SurveyedIdentity } from '../remediation/surveyIdentities.ts';
 import type { Settings } from '../settings.ts';
 import { complianceOf } from './compliance.ts';
 import { durationText, vmsText } from './output.ts';
-import { complianceTable, reasonsTable } from './present.ts';
+import { complianceTable, problemsText, reasonsTable } from './present.ts';
 import { stdoutWidth, table } from './table.ts';
 
 const IDENTITIES_SHOWN = 50;
@@ -32,7 +32,10 @@ export function planText(
     identityTable(plan.identities, names, width),
     '',
     'VMs that would be written',
-    vmTable(vms, writes.vms, settings, width),
+    vmTable(vms, writes.vms - plan.renewals, settings, width),
+    ...(plan.renewals > 0
+      ? [`  and ${vmsText(plan.renewals)} whose goal identity was deleted, to be given the new one.`]
+      : []),
     '',
     'Default identity (what IMDS hands out to programs that name none)',
     '  No VM loses its default identity, and none gets another one.',
@@ -46,6 +49,7 @@ export function planText(
     '',
     ...costLines(settings, plan),
     ...coverage.problems.map(({ scope, message }) => `✗ ${scope} ${message}`),
+    ...(plan.dangling.length > 0 ? ['', problemsText(plan.dangling)] : []),
   ].join('\n');
 }
 

@@ -13,6 +13,7 @@ import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts'
 import { type Given, NO_PRINCIPAL, type Rule, rulesOfId, rulesOfVm, type VmFacts } from '../domain/rules.ts';
 import { outcomeOfError } from './changeIdentity.ts';
 import { contestAbout } from './contests.ts';
+import { danglingOf } from './danglingIdentities.ts';
 
 /** One rule, as it turned out for the VM. */
 export interface RuleCheck {
@@ -33,6 +34,8 @@ export interface Explanation {
   readonly verdict: Outcome | undefined;
   /** The identity the VM should carry; undefined when its location is not known. */
   readonly goal: GoalFacts | undefined;
+  /** Folded ids of identities that the VM carries and that do not exist. */
+  readonly dangling: readonly string[];
   /** Others that keep taking the goal identity from the VM; undefined when there are none, or nothing is known. */
   readonly contest: Contest | undefined;
   /** What Resource Graph knows of the VM, which is how a sweep finds it; undefined when it knows nothing. */
@@ -81,6 +84,7 @@ export async function explainVm(app: App, vm: ResourceId): Promise<Explanation> 
     rules,
     verdict,
     goal,
+    dangling: [...(await danglingOf(app, facts?.identity.userAssigned ?? [], goalId ?? ''))],
     contest,
     graph,
     graphIsCurrent: facts !== undefined && graph !== undefined && isSame(facts, graph),

@@ -3,7 +3,10 @@ import { countWanted, type VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { type Makespan, makespan, type Work } from '../domain/makespan.ts';
+import { fold } from '../domain/resourceId.ts';
+import { danglingIdentities } from './danglingIdentities.ts';
 import { GOAL_PRESENT, type Plan, planSweep } from './plan.ts';
+import type { Problem } from './problems.ts';
 import {
   type IdentityStep,
   type SurveyedIdentity,
@@ -28,6 +31,8 @@ export interface WritePlan extends Plan {
   readonly gainingDefault: number;
   readonly writes: Writes;
   readonly makespan: Makespan;
+  /** Identities that VMs carry and that do not exist. */
+  readonly dangling: readonly Problem[];
   /** How many sweeps MAX_ASSIGNMENTS_PER_SWEEP makes of it; 1 without. */
   readonly sweeps: number;
 }
@@ -60,6 +65,7 @@ export async function planWrites(app: App): Promise<WritePlan> {
     ),
     writes,
     makespan: makespan(workOf(identities), settings.capacityShare),
+    dangling: await danglingIdentities(app, coverage, new Set(surveyed.map(({ goal }) => fold(goal)))),
     sweeps: Math.max(1, Math.ceil(writes.vms / settings.maxAssignments)),
   };
 }

@@ -4,12 +4,13 @@ import type { Azure } from '../../emulator/azure.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import type { Log } from '../../src/log.ts';
 import { explainVm } from '../../src/remediation/explainVm.ts';
+import { planWrites } from '../../src/remediation/planWrites.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import { anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
-import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
+import { OTHER_SUBSCRIPTION, otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 
 let azure: Azure;
 before(async () => {
@@ -239,5 +240,63 @@ describe('a lock that was removed', () => {
       problems.map(({ reason }) => reason),
       ['locks-unread'],
     );
+  });
+});
+
+describe('an identity of somebody else’s that VMs carry and that is gone', () => {
+  const gone = otherIdentity('gone');
+  const carrier = vmIn(SUBSCRIPTION, 'vm-carrier', {
+    identity: {
+      type: 'UserAssigned',
+      userAssignedIdentities: { [gone.toUpperCase()]: {}, [otherIdentity()]: {} },
+    },
+  });
+
+  it('does not keep our own assignment from succeeding, and stays where it is', async () => {
+    await azure.seed([carrier]);
+
+    const { tally } = await sweep(anApp(azure));
+
+    assert.deepEqual(tally.assigned, { 'goal-added': 1 });
+    const keys = Object.keys(azure.store.get(carrier.id)?.resource.identity?.userAssignedIdentities ?? {});
+    assert.deepEqual(
+      keys.map((key) => key.toLowerCase()).sort(),
+      [gone, otherIdentity(), goal].map((key) => key.toLowerCase()).sort(),
+    );
+  });
+
+  it('is reported by plan, with how many VMs carry it and what to do', async () => {
+    await azure.seed([carrier, { ...carrier, id: `${carrier.id}-2` }]);
+
+    const { dangling } = await planWrites(anApp(azure));
+
+    assert.deepEqual(
+      dangling.map(({ subject, vms }) => [subject.toLowerCase(), vms]),
+      [[gone.toLowerCase(), 2]],
+    );
+    assert.match(dangling[0]?.next ?? '', /az vm identity remove --ids .*vm-carrier.* --identities .*gone/i);
+    assert.equal(callsTo(azure, WRITE, /./), 0);
+  });
+
+  it('is not reported where it exists, but Resource Graph does not look there', async () => {
+    const elsewhere = otherIdentity('elsewhere').replace(SUBSCRIPTION, OTHER_SUBSCRIPTION);
+    await azure.seed([
+      { id: elsewhere, location: 'eastus' },
+      vmIn(SUBSCRIPTION, 'vm-carrier', {
+        identity: { type: 'UserAssigned', userAssignedIdentities: { [elsewhere]: {} } },
+      }),
+    ]);
+
+    const { dangling } = await planWrites(anApp(azure, { SCOPES: `/subscriptions/${SUBSCRIPTION}` }));
+
+    assert.deepEqual(dangling, []);
+  });
+
+  it('is told by explain', async () => {
+    await azure.seed([carrier]);
+    const id = parseVmId(carrier.id);
+    assert.ok(id);
+
+    assert.deepEqual((await explainVm(anApp(azure), id)).dangling, [gone.toLowerCase()]);
   });
 });

@@ -152,6 +152,7 @@ describe('planWrites', () => {
 describe('vm-identity plan', () => {
   const seedThree = () =>
     azure.seed([
+      identityIn(SUBSCRIPTION, 'app', 'rg'),
       vmIn(SUBSCRIPTION, 'vm-none'),
       vmIn(SUBSCRIPTION, 'vm-system', { identity: { type: 'SystemAssigned' } }),
       vmIn(SUBSCRIPTION, 'vm-single', {
@@ -198,6 +199,20 @@ describe('vm-identity plan', () => {
     assert.match(stdout, /take the default away \(single-identity\): 1 VM\./);
     assert.match(stdout, /create group, create identity, lock identity, assign/);
     assert.match(stdout, /EFFECT is Disabled: nothing of this is done/);
+  });
+
+  it('exits 1 and says what to do about identities that VMs carry and that are gone', async () => {
+    const gone = identityIn(SUBSCRIPTION, 'gone', 'rg').id;
+    await azure.seed([
+      vmIn(SUBSCRIPTION, 'vm', {
+        identity: { type: 'SystemAssigned, UserAssigned', userAssignedIdentities: { [gone]: {} } },
+      }),
+    ]);
+
+    const { code, stdout } = await cli(['plan']);
+
+    assert.equal(code, 1);
+    assert.match(stdout, /identity-dangling \(1 VM\): .*\/gone[\s\S]*az vm identity remove/);
   });
 
   it('says when there is nothing to write', async () => {
