@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { FEWEST_REMOVALS, type PropertyChange } from '../domain/contest.ts';
 import { fold, parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
-import { changedOftenQuery, changesQuery } from './kql.ts';
+import { changedOftenQuery, changesQuery } from './identityKql.ts';
 import { type QueryScope, queryPages } from './resourceGraph.ts';
 
 /** A change of a VM that concerns an identity, as Azure's change history has it. */

@@ -1,44 +1,43 @@
 import { z } from 'zod';
 import { fold, parseIdentityId, resourceGroupId } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
-import { groupsQuery, identitiesQuery, unknownIdentitiesQuery } from './kql.ts';
+import { groupsQuery, identitiesQuery, unknownIdentitiesQuery } from './identityKql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 
 /** What Resource Graph knows of the identities VMs should carry. */
 export interface IdentityInventory {
-  /** The principal of each identity that exists, by its folded id. */
-  readonly principals: ReadonlyMap<string, string>;
+  /** Folded ids of the identities that exist. */
+  readonly identities: ReadonlySet<string>;
   /** Folded ids of the resource groups that exist. */
   readonly groups: ReadonlySet<string>;
 }
 
 type Clients = Pick<AzureClients, 'resourceGraph'>;
 
-const identityRow = z.object({ id: z.string(), principalId: z.string(), clientId: z.string() });
-const groupRow = z.object({ id: z.string() });
+const idRow = z.object({ id: z.string() });
 
 /**
  * Which of these identities exist, and which of their resource groups: two queries for each 300 subscriptions and
  * group name. Ids that are no identity's count as missing. Throws AzureError.
  */
 export async function inventoryOf(clients: Clients, ids: readonly string[]): Promise<IdentityInventory> {
-  const principals = new Map<string, string>();
+  const identities = new Set<string>();
   const groups = new Set<string>();
   const parsed = ids.map(parseIdentityId).filter((id) => id !== undefined);
   for (const [group, rows] of Map.groupBy(parsed, ({ resourceGroup }) => fold(resourceGroup))) {
     const names = [...new Set(rows.map(({ name }) => fold(name)))];
     const subscriptions = [...new Set(rows.map(({ subscriptionId }) => fold(subscriptionId)))];
     for (const request of inRequests(subscriptions)) {
-      for await (const page of queryPages(clients, request, identitiesQuery(group, names), identityRow)) {
-        for (const { id, principalId } of page) principals.set(fold(id), principalId);
+      for await (const page of queryPages(clients, request, identitiesQuery(group, names), idRow)) {
+        for (const { id } of page) identities.add(fold(id));
       }
-      for await (const page of queryPages(clients, request, groupsQuery(group), groupRow)) {
+      for await (const page of queryPages(clients, request, groupsQuery(group), idRow)) {
         for (const { id } of page) groups.add(fold(id));
       }
     }
   }
-  return { principals, groups };
+  return { identities, groups };
 }
 
 /** The folded id of the resource group an identity is in; empty for an id that is no identity's. */

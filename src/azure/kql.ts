@@ -2,8 +2,10 @@ import { goalIdentity } from '../domain/goalIdentity.ts';
 import type { ExclusionTag, Policy } from '../domain/policy.ts';
 import { fold, type Scope } from '../domain/resourceId.ts';
 
-const GROUPS = 'microsoft.resources/subscriptions/resourcegroups';
-const IDENTITIES = 'microsoft.managedidentity/userassignedidentities';
+/** The type of resource groups in Resource Graph. */
+export const GROUPS = 'microsoft.resources/subscriptions/resourcegroups';
+/** The type of user-assigned identities. */
+export const IDENTITIES = 'microsoft.managedidentity/userassignedidentities';
 const SUBSCRIPTIONS = 'microsoft.resources/subscriptions';
 
 /** The verdict of a VM that lacks its goal identity; every other verdict is a reason code to leave it alone. */
@@ -106,67 +108,6 @@ function renewals(filter: VmFilter, location?: string): string {
 | where ${gone}(isnotempty(principal) and carried contains 'principalid' and indexof(carried, principal) < 0)`;
 }
 
-/** Lists the user-assigned identities of these names in the resource groups of one name. */
-export function identitiesQuery(resourceGroup: string, names: readonly string[]): string {
-  return `resources
-| where type =~ ${quote(IDENTITIES)}
-| where resourceGroup =~ ${quote(resourceGroup)} and name in~ (${names.map(quote).join(', ')})
-| project id, principalId = tostring(properties.principalId), clientId = tostring(properties.clientId)
-| order by id asc`;
-}
-
-/** Lists the identities that VMs carry and that are not found, with how many VMs carry each and one of them. */
-export function unknownIdentitiesQuery(groups: readonly Scope[]): string {
-  return `resources
-| where type =~ 'microsoft.compute/virtualmachines'${onlyGroups(groups)}
-| mv-expand carriedId = bag_keys(identity.userAssignedIdentities) limit 400
-| extend carried = tolower(tostring(carriedId))
-| where isnotempty(carried)
-| join kind=leftouter (
-    resources
-    | where type =~ ${quote(IDENTITIES)}
-    | project carried = tolower(id), found = id
-  ) on carried
-| where isempty(found)
-| summarize vms = count(), vm = min(id) by carried
-| project id = carried, vms, vm
-| order by id asc`;
-}
-
-/** Lists the resource groups of one name. */
-export function groupsQuery(name: string): string {
-  return `resourcecontainers
-| where type =~ ${quote(GROUPS)} and name =~ ${quote(name)}
-| project id
-| order by id asc`;
-}
-
-/**
- * Lists VMs that had `fewest` or more changes in which user-assigned identities appear whose names begin so. Resource
- * Graph keeps changes for 14 days. Shape: Microsoft's page "Get resource changes".
- */
-export function changedOftenQuery(identityName: string, fewest: number): string {
-  return `${identityChanges(identityName)}
-| summarize total = count() by target = tolower(tostring(properties.targetResourceId))
-| where total >= ${fewest}
-| project id = target, total
-| order by id asc`;
-}
-
-/** Lists those changes of these VMs. */
-export function changesQuery(identityName: string, vms: readonly string[]): string {
-  return `${identityChanges(identityName)}
-| where tostring(properties.targetResourceId) in~ (${vms.map(quote).join(', ')})
-| project id, target = tostring(properties.targetResourceId), changedBy = tostring(properties.changeAttributes.changedBy), clientType = tostring(properties.changeAttributes.clientType), timestamp = tostring(properties.changeAttributes.timestamp), changes = properties.changes
-| order by id asc`;
-}
-
-function identityChanges(identityName: string): string {
-  return `resourcechanges
-| where tostring(properties.targetResourceType) =~ 'microsoft.compute/virtualmachines' and tostring(properties.changeType) =~ 'Update'
-| where tostring(properties.changes) contains ${quote(`/userAssignedIdentities/${identityName}`)}`;
-}
-
 function wantedVms(filter: VmFilter, { verdict, location, onlyUserAssigned }: Wanted): string {
   const has =
     onlyUserAssigned === 0
@@ -237,7 +178,8 @@ function notIn(column: string, list: ReadonlySet<string> | undefined, reason: st
   return list === undefined ? [] : [[`${column} !in~ (${[...list].map(quote).join(', ')})`, reason]];
 }
 
-function onlyGroups(groups: readonly Scope[]): string {
+/** Leaves out what is in a subscription of these groups and in none of them. */
+export function onlyGroups(groups: readonly Scope[]): string {
   if (groups.length === 0) return '';
   const subscriptions = new Set(
     groups.map((group) => (group.kind === 'resourceGroup' ? quote(fold(group.subscriptionId)) : '')),
@@ -264,6 +206,6 @@ function hasTag({ name, value }: ExclusionTag): string {
 }
 
 /** A KQL string literal. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }

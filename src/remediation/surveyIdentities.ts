@@ -69,8 +69,8 @@ async function inventory({ clients, settings }: App, goals: readonly string[]) {
   const central =
     settings.policy.identity.kind === 'ownCentral' ? parseIdentityId(goals[0] ?? '') : undefined;
   if (!central) {
-    const { principals, groups } = await inventoryOf(clients, goals);
-    return { exists: new Set(principals.keys()), groups };
+    const { identities, groups } = await inventoryOf(clients, goals);
+    return { exists: identities, groups };
   }
   // It may be where Resource Graph shows us nothing.
   const exists = new Set((await identityPrincipal(clients, central)) === undefined ? [] : [fold(central.id)]);
