@@ -14,6 +14,7 @@ import { createEventGrid } from './events/eventGrid.ts';
 import { createKeptResults } from './graph/keptResults.ts';
 import { identityEndpoint } from './identityEndpoint.ts';
 import { seededRandom } from './random.ts';
+import { createChanges } from './state/changes.ts';
 import { type Clock, createClock } from './state/clock.ts';
 import { graphSource } from './state/graphRows.ts';
 import { hierarchy } from './state/managementGroups.ts';
@@ -73,6 +74,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const seconds = (value: number | undefined, fallback: number) => (value ?? fallback) * 1000;
   const graphLagMs = seconds(options.graphLagSeconds, 30);
   const store = createStore(clock, graphLagMs);
+  const changes = createChanges(clock, graphLagMs);
   const kept = createKeptResults(clock, graphLagMs);
   const operations = createOperations(clock, options.operationScale ?? 1, seededRandom(options.seed ?? 1));
   const journal = createJournal();
@@ -98,7 +100,10 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     },
     identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
     operationError: ({ method, path }) => faults.takeOperationError(method, path.path),
-    onWrite: (entry, request) => eventGrid.onWrite(world, entry, request),
+    onWrite: (entry, request) => {
+      changes.record(entry, request);
+      eventGrid.onWrite(world, entry, request);
+    },
   };
   const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
     forget();
@@ -125,7 +130,8 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       const access = world.access();
       const filter = (action: string, subscriptionId: string) =>
         access.filter(principal, action, subscriptionId);
-      return graphSource(store, access.hierarchy, access.readableSubscriptions(principal), filter);
+      const readable = access.readableSubscriptions(principal);
+      return graphSource(store, changes, access.hierarchy, readable, filter);
     },
     kept,
   });
@@ -141,7 +147,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       checkAssignments();
     },
     reset: () => {
-      for (const part of [store, journal, faults, operations, eventGrid, throttle]) part.clear();
+      for (const part of [store, changes, journal, faults, operations, eventGrid, throttle]) part.clear();
       forget();
       for (const resource of initial) seed(store, resource);
     },

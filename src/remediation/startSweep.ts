@@ -3,17 +3,21 @@ import { count, outcome } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
 import { nextTime } from '../schedule.ts';
+import { goalIdentities } from './goalIdentities.ts';
+import { relockIdentities } from './identityLocks.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
+import { noticingUnlocked, problemCollector } from './problems.ts';
 import type { Shared } from './shared.ts';
 
 /**
  * Begins a sweep: counts every VM in scope in Resource Graph, reports, and returns one message for each region that
- * has work, the one with most first. Reads no VM and writes nothing. Without leave to write (R7) there are no messages.
+ * has work, the one with most first. Reads no VM, and writes nothing but locks that are gone. Without leave to write
+ * (R7) there are no messages, and not even those.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
 export async function startSweep({ app, coverage }: Shared, log: Log): Promise<RegionMessage[]> {
-  const { settings, clock } = app;
+  const { settings, clock, clients } = app;
   const { effect } = settings.policy;
   if (effect === 'Disabled') {
     log.info('Nothing swept: EFFECT is Disabled');
@@ -23,9 +27,18 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
   const until = new Date(nextTime(settings.sweepSchedule, clock.now())).toISOString();
   const covered = await coverage();
   for (const problem of covered.problems) log.warn('A scope cannot be worked on', { sweepId, ...problem });
-  const { counts, regions, tally } = await planSweep(app, covered);
+  const { counts, regions, tally, renewals, renewalsUnread } = await planSweep(app, covered);
   const blind = counts.length === 0 ? await whyNothingSeen(app, covered) : undefined;
   if (blind) log.error('No virtual machine is seen', { sweepId, ...blind });
+  if (renewalsUnread) {
+    log.warn('Identities that are no more are not looked for', { sweepId, message: renewalsUnread.message });
+  }
+  const problems = problemCollector();
+  const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);
+  for (const goal of await relockIdentities(app, counts, identities, problems)) {
+    log.warn('Identity locked again: it had lost its lock', { sweepId, goal });
+  }
+  for (const problem of problems.list()) log.error('Identity not locked', { sweepId, ...problem });
   const missing = regions.reduce((sum, { total }) => sum + total, 0);
 
   let left = settings.maxAssignments;
@@ -37,6 +50,14 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
     messages.push({ version: 1, location, until, sweepId, ...(Number.isFinite(left) && { limit }) });
   }
   if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
-  log.info('Sweep begun', { sweepId, until, effect, goalMissing: missing, regions: messages.length, tally });
+  log.info('Sweep begun', {
+    sweepId,
+    until,
+    effect,
+    goalMissing: missing,
+    renewals,
+    regions: messages.length,
+    tally,
+  });
   return messages;
 }

@@ -2,11 +2,13 @@ import { toAzureError } from '../azure/errors.ts';
 import { count, emptyTally, isPassing } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
+import { contestHistory } from './contests.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noticingUnlocked, problemCollector } from './problems.ts';
+import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 import type { Shared } from './shared.ts';
+import type { RegionEnd } from './writeRegion.ts';
 
 /**
  * How long one run works on a region, in ms. Well below the function timeout of host.json (30 minutes), and below the
@@ -55,16 +57,19 @@ export async function workRegion(
   const tally = emptyTally();
   const problems = problemCollector();
   let left = message.limit ?? Number.POSITIVE_INFINITY;
-  let cut = false;
+  let end: RegionEnd = { cut: false, looked: message.looked ?? 0, failed: message.failed ?? 0 };
   try {
     const coverage = await shared.coverage();
-    const { regions } = await planSweep(app, coverage, location);
+    const plan = await planSweep(app, coverage, location);
+    noteRenewals(problems, plan);
     const identities = noticingUnlocked(goalIdentities(app), problems);
-    const context = { app, scopes: coverage.scopes, identities, exclusive: shared.exclusive };
-    for (const work of regions) {
-      cut = await remediateRegion(context, work, {
-        coverage,
-        takeAssignment: () => left-- > 0,
+    const contests = contestHistory(app, coverage, noticingUnread(problems));
+    const { exclusive } = shared;
+    const context = { app, scopes: coverage.scopes, identities, contests, exclusive };
+    for (const work of plan.regions) {
+      end = await remediateRegion(context, coverage, work, {
+        before: end,
+        takeWrite: () => left-- > 0,
         stopped: () => app.clock.now() >= stopAt,
         onVm: (report) => {
           count(tally, report.outcome);
@@ -86,7 +91,10 @@ export async function workRegion(
   for (const problem of problems.list()) {
     log.error(problem.vms > 0 ? 'VMs failed' : 'Something needs a person', { ...about, ...problem });
   }
+  const { cut, looked, failed } = end;
   const goesOn = cut && left > 0 && app.clock.now() < endsAt;
   log.info('Region worked on', { ...about, goesOn, tally });
-  return goesOn ? { ...message, ...(message.limit !== undefined && { limit: left }) } : undefined;
+  return goesOn
+    ? { ...message, looked, failed, ...(message.limit !== undefined && { limit: left }) }
+    : undefined;
 }

@@ -3,7 +3,7 @@ import { after, before, it } from 'node:test';
 import fc from 'fast-check';
 import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
-import { countVms, goalMissingVms } from '../../src/azure/inventory.ts';
+import { countVms, vmIds } from '../../src/azure/inventory.ts';
 import { GOAL_MISSING } from '../../src/azure/kql.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { decide } from '../../src/domain/decide.ts';
@@ -40,6 +40,8 @@ const anySettings = fc
       `/subscriptions/${first},/subscriptions/${second}/resourceGroups/RG-app-0`,
       `/subscriptions/${first}/resourceGroups/rg-app-1,/subscriptions/${second}/resourceGroups/rg-app-0`,
     ),
+    regions: fc.constantFrom('', 'EastUS', 'eastus2,westeurope,eastus', 'nowhere'),
+    subscriptions: fc.constantFrom('', second.toUpperCase(), `${first},${second}`),
     excluded: fc.constantFrom(
       '',
       `/subscriptions/${second.toUpperCase()}`,
@@ -47,11 +49,13 @@ const anySettings = fc
       `/subscriptions/${second}/resourceGroups/rg-app-0/providers/microsoft.compute/virtualmachines/VM-0000001`,
     ),
   })
-  .map(({ mode, rule, managed, tag, scopes, excluded }) => ({
+  .map(({ mode, rule, managed, tag, scopes, excluded, regions, subscriptions }) => ({
     ...mode,
     SINGLE_IDENTITY_RULE: rule,
     INCLUDE_MANAGED_GROUPS: String(managed),
     EXCLUSION_TAG: tag,
+    ONLY_REGIONS: regions,
+    ONLY_SUBSCRIPTIONS: subscriptions,
     EXCLUDED_SCOPES: excluded,
     ...(scopes && { SCOPES: scopes }),
   }));
@@ -67,9 +71,8 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
       const counts = await countVms(clients, coverage, read.policy, read.excludedScopes);
       const listed = new Set<string>();
       for (const { subscriptionId, location } of counts.filter(({ verdict }) => verdict === GOAL_MISSING)) {
-        const pages = goalMissingVms(clients, coverage, read.policy, read.excludedScopes, location, [
-          subscriptionId,
-        ]);
+        const wanted = { verdict: GOAL_MISSING, location };
+        const pages = vmIds(clients, coverage, read, wanted, [subscriptionId]);
         for await (const page of pages)
           for (const { vm, groupSeen } of page) {
             assert.ok(groupSeen);
