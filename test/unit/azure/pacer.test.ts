@@ -29,6 +29,11 @@ function read(pacer: Pacer, subscription: string): Promise<Pass> {
   return pacer.enter({ ...lanes, urgent: false, again: false });
 }
 
+function write(pacer: Pacer, path: string): Promise<Pass> {
+  const lanes = lanesOf('PUT', `https://x/subscriptions/s/resourceGroups/g${path}`, 'eastus');
+  return pacer.enter({ ...lanes, urgent: false, again: false });
+}
+
 /** A pacer whose tenant bucket of eastus has just been emptied, by subscriptions that do not come again. */
 async function emptied(): Promise<{ clock: SteppedClock; pacer: Pacer; letGo: string[] }> {
   const clock = steppedClock();
@@ -53,6 +58,21 @@ describe('turns', () => {
     // 33 of them at 13.86/s.
     assert.equal(letGo.length, 33);
     assert.deepEqual([count(letGo, 'a'), count(letGo, 'b')], [10, 10]);
+  });
+
+  it('go round, too, when timers are late and several tokens have come', async () => {
+    const clock = steppedClock();
+    const late = (ms: number, abortSignal?: AbortSignal) => clock.sleep(ms + 2000, abortSignal);
+    const pacer = createPacer({ ...clock, sleep: late }, SHARE);
+    const letGo: string[] = [];
+    for (let n = 0; n < 400; n++) void update(pacer, letGo, `s${n % 4}`);
+    await clock.advance(0);
+    letGo.length = 0;
+
+    await clock.advance(2100);
+
+    assert.equal(letGo.length, 28);
+    for (const each of ['s0', 's1', 's2', 's3']) assert.equal(count(letGo, each), 7);
   });
 
   it('go by order within a subscription, and those that come again go first', async () => {
@@ -81,18 +101,41 @@ describe('turns', () => {
     assert.equal(order.join(''), '!!!-!!!-!!!-!!!-');
   });
 
-  it('come to a subscription that needs two busy lanes, though others empty one whenever the other is ready', async () => {
-    const { clock, pacer, letGo } = await emptied();
+  it('come to a subscription that needs two busy lanes, though one is never ready when the other is', async () => {
+    const clock = steppedClock();
+    const pacer = createPacer(clock, SHARE);
+    const letGo: string[] = [];
+    // The subscription's writes, every 144 ms, go to other regions; the tenant's assignments, every 72 ms but 30 ms
+    // out of step, to other subscriptions.
+    for (const region of ['westus', 'northeurope']) {
+      for (let n = 0; n < 3000; n++) void update(pacer, letGo, 's', { region });
+    }
+    await clock.advance(30);
     for (let n = 0; n < 5000; n++) void update(pacer, letGo, `other-${n % 20}`);
-    for (let n = 0; n < 3000; n++) void update(pacer, letGo, 's', { region: 'westus' });
-    for (let n = 0; n < 3000; n++) void update(pacer, letGo, 's', { region: 'northeurope' });
     await clock.advance(60_000);
     let ours = 0;
     for (let n = 0; n < 30; n++) void update(pacer, letGo, 's').then(() => ours++);
 
-    await clock.advance(120_000);
+    await clock.advance(80_000);
 
     assert.equal(ours, 30);
+  });
+
+  it('are not taken by who comes just when a token does', async () => {
+    const clock = steppedClock();
+    const pacer = createPacer(clock, SHARE);
+    const order: string[] = [];
+    for (let n = 0; n < 126; n++) void write(pacer, '');
+    // This sleeper wakes in the same ms as the pacer, and before it.
+    const ready = clock.sleep(145);
+    void write(pacer, '/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i').then(() =>
+      order.push('waiting'),
+    );
+
+    void ready.then(() => write(pacer, '')).then(() => order.push('just come'));
+    await clock.advance(145);
+
+    assert.deepEqual(order, ['waiting']);
   });
 });
 
@@ -113,6 +156,31 @@ describe('a lane that Azure closed', () => {
     assert.deepEqual(during, [1, 50]);
     assert.equal(then, 2);
   });
+
+  for (const [when, afterMs] of [
+    ['before a request was held up twice', 0],
+    ['after it', 4000],
+  ] as const) {
+    it(`keeps no token of another lane for a request that waits, also when it was closed ${when}`, async () => {
+      const clock = steppedClock();
+      // So small a share that the writes of a subscription hold less than two tokens.
+      const pacer = createPacer(clock, 0.01);
+      const letGo: string[] = [];
+      const pass = await update(pacer, [], 'other');
+      pass.count('tenantAssignments', { remaining: 396 });
+      await write(pacer, '');
+      // Held up by the writes of its subscription for 2 s, then by the tenant's assignments.
+      void update(pacer, letGo, 's');
+      await clock.advance(afterMs);
+
+      pass.close('tenantAssignments', 200_000);
+      await clock.advance(20_000);
+      void update(pacer, letGo, 's', { region: 'westus' });
+      await clock.advance(1000);
+
+      assert.deepEqual(letGo, ['s']);
+    });
+  }
 
   it('holds up no other region of the subscription, and no reads', async () => {
     const clock = steppedClock();
@@ -164,6 +232,63 @@ describe('a lane that Azure closed', () => {
   });
 });
 
+describe('what Azure says', () => {
+  /** How many writes of a subscription can go at once now. */
+  async function free(clock: SteppedClock, pacer: Pacer): Promise<number> {
+    let gone = 0;
+    for (let n = 0; n < 200; n++) void write(pacer, '').then(() => gone++);
+    await clock.advance(0);
+    return gone;
+  }
+
+  it('counts from when the request was sent, less what went since', async () => {
+    const clock = steppedClock();
+    const pacer = createPacer(clock, SHARE);
+    const pass = await write(pacer, '');
+    for (let n = 0; n < 50; n++) await write(pacer, '');
+
+    // Others have used 49.
+    pass.count('armWrites', { remaining: 150 });
+
+    assert.equal(await free(clock, pacer), 126 - 1 - 50 - 49);
+  });
+
+  it('of an older request changes nothing once a newer one was answered', async () => {
+    const clock = steppedClock();
+    const pacer = createPacer(clock, SHARE);
+    const older = await write(pacer, '');
+    await clock.advance(10_000);
+    const newer = await write(pacer, '');
+
+    newer.count('armWrites', { remaining: 199 });
+    older.count('armWrites', { remaining: 50 });
+
+    assert.equal(await free(clock, pacer), 125);
+  });
+
+  it('for a short time does not shorten what it said for a longer one', async () => {
+    const clock = steppedClock();
+    const pacer = createPacer(clock, SHARE);
+    const query = () =>
+      pacer.enter({
+        ...lanesOf('POST', 'https://x/providers/Microsoft.ResourceGraph/resources'),
+        urgent: false,
+        again: false,
+      });
+    const [first, second] = [await query(), await query()];
+    first.close('resourceGraph', 30_000);
+    second.close('resourceGraph', 5000);
+    let gone = 0;
+    void query().then(() => gone++);
+
+    await clock.advance(29_999);
+    const during = gone;
+    await clock.advance(1);
+
+    assert.deepEqual([during, gone], [0, 1]);
+  });
+});
+
 describe('one VM', () => {
   it('is never updated more often than Azure allows for one, and holds up no other meanwhile', async () => {
     const clock = steppedClock();
@@ -188,6 +313,7 @@ describe('an abort', () => {
     const abort = new AbortController();
     const aborted = update(pacer, letGo, 'a', { abortSignal: abort.signal });
     const follower = update(pacer, letGo, 'a');
+    await clock.advance(0);
 
     abort.abort();
     await assert.rejects(aborted, { name: 'AbortError' });
@@ -202,11 +328,13 @@ describe('an abort', () => {
     const { clock, pacer } = await emptied();
     const abort = new AbortController();
     const aborted = update(pacer, [], 'a', { abortSignal: abort.signal });
+    await clock.advance(0);
+    const before = clock.sleepers();
 
     abort.abort();
     await assert.rejects(aborted, { name: 'AbortError' });
 
-    assert.equal(clock.sleepers(), 0);
+    assert.deepEqual([before, clock.sleepers()], [1, 0]);
   });
 
   it('that came before rejects without a wait', async () => {
@@ -235,8 +363,8 @@ describe('costs', () => {
       return looked / waiters;
     };
 
-    const few = await looks(2000);
-    const many = await looks(100_000);
+    const few = await looks(1000);
+    const many = await looks(30_000);
 
     assert.ok(many < few * 1.5 + 5, `${many} looks at the clock for each of many, ${few} for each of few`);
   });

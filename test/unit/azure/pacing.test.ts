@@ -155,6 +155,7 @@ describe('a 429', () => {
             async sendRequest(request): Promise<PipelineResponse> {
               const [status, headers, bodyAsText = ''] = answers(path, clock.now());
               asked.push([path, clock.now()]);
+              if (path.endsWith('slow')) await clock.sleep(200);
               return { request, status, headers: createHttpHeaders(headers), bodyAsText };
             },
           },
@@ -183,6 +184,23 @@ describe('a 429', () => {
       ['refused', 'refused', 'later', 'last'],
     );
     assert.equal(asked[1]?.[1], 7000);
+  });
+
+  it('puts every refused request before those that were not sent yet, however late it comes', async () => {
+    const { clock, asked, ask } = scripted((_path, time) =>
+      time < 1000 ? [429, { 'retry-after': '7' }] : [200],
+    );
+    void ask('PATCH', vm('s', 'quick'));
+    void ask('PATCH', vm('s', 'slow'));
+    await clock.advance(100);
+    void ask('PATCH', vm('s', 'later'));
+
+    await clock.advance(20_000);
+
+    assert.deepEqual(
+      asked.map(([path]) => path.split('/').at(-1)),
+      ['quick', 'slow', 'quick', 'slow', 'later'],
+    );
   });
 
   it('of the identity service holds all subscriptions in that region, and no other region', async () => {
