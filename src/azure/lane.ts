@@ -6,11 +6,20 @@ import { type LaneId, throttleLimits } from './throttleLimits.ts';
 export interface Waiter {
   /** The lane of its VM, when it updates one. */
   readonly vm: Lane | undefined;
-  /** Lets it go with a token of every lane; with false, its VM's lane was spent meanwhile and it has none. */
-  readonly settle: (granted: boolean) => void;
+  /** Lets it go with a token of every lane; with none when its VM's lane was spent meanwhile. */
+  readonly settle: (tokens: readonly Token[] | undefined) => void;
   readonly fail: (lane: Lane) => void;
   /** True once nobody waits for it any more. */
   gone: boolean;
+}
+
+/** A token that was taken. */
+export interface Token {
+  readonly lane: Lane;
+  /** How many had been taken of that lane then, this one too. */
+  readonly number: number;
+  /** What Azure should have left after it. */
+  readonly expected: number;
 }
 
 /** The waiters that need the very same lanes: those of one subscription and region, the urgent ones apart. */

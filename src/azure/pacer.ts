@@ -12,6 +12,7 @@ import {
   readyAt,
   type Stream,
   shiftWaiter,
+  type Token,
   type Waiter,
 } from './lane.ts';
 import { createLaneRegistry } from './laneRegistry.ts';
@@ -65,8 +66,8 @@ export function createPacer(clock: Clock, share: number): Pacer {
     try {
       for (;;) {
         if (vm) await untilReady(vm, entry.abortSignal);
-        const used = await queue(entry, vm);
-        if (used) return pass(vm ? [...used, vm] : used);
+        const tokens = await queue(entry, vm);
+        if (tokens) return pass(tokens);
       }
     } finally {
       if (vm) registry.release(vm);
@@ -84,8 +85,8 @@ export function createPacer(clock: Clock, share: number): Pacer {
     }
   }
 
-  /** The lanes once it has a token of each; undefined when the VM's own lane was spent meanwhile. */
-  function queue(entry: Entry, vm: Lane | undefined): Promise<readonly Lane[] | undefined> {
+  /** A token of each lane, once there is one; undefined when the VM's own lane was spent meanwhile. */
+  function queue(entry: Entry, vm: Lane | undefined): Promise<readonly Token[] | undefined> {
     return new Promise((resolve, reject) => {
       const { abortSignal } = entry;
       if (abortSignal?.aborted) throw aborted();
@@ -98,9 +99,9 @@ export function createPacer(clock: Clock, share: number): Pacer {
       };
       const waiter: Waiter = {
         vm,
-        settle(granted) {
+        settle(tokens) {
           abortSignal?.removeEventListener('abort', onAbort);
-          resolve(granted ? stream.lanes : undefined);
+          resolve(tokens);
         },
         fail(lane) {
           abortSignal?.removeEventListener('abort', onAbort);
@@ -151,13 +152,12 @@ export function createPacer(clock: Clock, share: number): Pacer {
       return;
     }
     const waiter = shiftWaiter(stream);
-    const granted = waiter?.vm === undefined || waiter.vm.bucket.readyAt(1, now) <= now;
-    if (waiter && granted) {
-      for (const lane of stream.lanes) take(lane, now);
-      if (waiter.vm) take(waiter.vm, now);
+    const isVmReady = waiter?.vm === undefined || waiter.vm.bucket.readyAt(1, now) <= now;
+    if (waiter && isVmReady) {
       notOverdue(stream);
-    }
-    waiter?.settle(granted);
+      const lanes = waiter.vm ? [...stream.lanes, waiter.vm] : stream.lanes;
+      waiter.settle(lanes.map((lane) => takeToken(lane, now)));
+    } else waiter?.settle(undefined);
     if (stream.waiting === 0) {
       dismiss(stream);
       return;
@@ -185,27 +185,25 @@ export function createPacer(clock: Clock, share: number): Pacer {
     for (const lane of stream.lanes) if (lane.overdue.delete(stream)) due.add(lane);
   }
 
-  function pass(used: readonly Lane[]): Pass {
+  function pass(tokens: readonly Token[]): Pass {
     const sentAt = clock.now();
-    const numbers = used.map(({ taken }) => taken);
-    for (const lane of used) lane.users++;
+    for (const { lane } of tokens) lane.users++;
     return {
       count(limit, count) {
-        const index = used.findIndex(({ id }) => id.limit === limit);
-        const lane = used[index];
-        const number = numbers[index] ?? 0;
+        const token = tokens.find(({ lane }) => lane.id.limit === limit);
         // What is left of an older request than the newest heard of is old news.
-        if (!lane || number < lane.counted) return;
+        if (!token || token.number < token.lane.counted) return;
+        const { lane, number, expected } = token;
         lane.counted = number;
         const now = clock.now();
-        lane.bucket.correct(count, now - sentAt, lane.taken - number, now);
+        lane.bucket.correct(count, { expected, agoMs: now - sentAt, taken: lane.taken - number }, now);
       },
       close(limit, ms) {
-        const lane = used.find(({ id }) => id.limit === limit);
-        if (lane) closeLane(lane, ms);
+        const token = tokens.find(({ lane }) => lane.id.limit === limit);
+        if (token) closeLane(token.lane, ms);
       },
       end() {
-        used.forEach(registry.release);
+        for (const { lane } of tokens) registry.release(lane);
       },
     };
   }
@@ -271,9 +269,8 @@ export function createPacer(clock: Clock, share: number): Pacer {
   return { enter, lanes: registry.size };
 }
 
-function take(lane: Lane, now: number): void {
-  lane.bucket.take(now);
-  lane.taken++;
+function takeToken(lane: Lane, now: number): Token {
+  return { lane, number: ++lane.taken, expected: lane.bucket.take(now) };
 }
 
 function callOffWake(lane: Lane): void {

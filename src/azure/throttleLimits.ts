@@ -8,27 +8,28 @@ export interface ThrottleLimit {
   readonly size: number;
   /** Requests per second. */
   readonly refill: number;
-  /** Set where Azure counts the requests of a window of that many ms instead of refilling steadily. */
+  /** How often the refill comes, all at once, ms; by default every second. */
+  readonly periodMs?: number;
+  /** Set instead where Azure names a number of requests for a time of so many ms, which may well be a window. */
   readonly windowMs?: number;
 }
 
 /**
  * Every limit the app can meet. Sizes and refills: azure-facts, sections 1 (ARM), 2 (Compute), 3 (identities) and
- * 4 (Resource Graph). What each is counted by: `lanesOf`.
+ * 4 (Resource Graph). What each is counted by: `lanesOf`. Compute's refill comes once a minute: recorded counts go down
+ * for most of a minute, then rise by a minute's refill (wire a06, a07). "400 in 20 seconds" is taken at its word: a
+ * bucket that refills steadily would let twice as many pass in the first 20 s.
  */
 export const throttleLimits = {
   armReads: { name: 'Resource Manager reads', size: 250, refill: 25 },
   armWrites: { name: 'Resource Manager writes', size: 200, refill: 10 },
   // Put VM and others have buckets of their own; PATCH is "Update VM": 500 a minute.
-  vmUpdates: { name: 'VM updates', size: 1500, refill: 500 / 60 },
-  // 4 a minute for one VM.
-  oneVmUpdates: { name: 'updates of one VM', size: 12, refill: 4 / 60 },
-  // 300 and 400 in 20 s.
-  assignments: { name: 'identity assignments', size: 300, refill: 15 },
-  tenantAssignments: { name: 'identity assignments of the tenant', size: 400, refill: 20 },
-  // 80 and 400 in 20 s.
-  creations: { name: 'identity creations', size: 80, refill: 4 },
-  tenantCreations: { name: 'identity creations of the tenant', size: 400, refill: 20 },
+  vmUpdates: { name: 'VM updates', size: 1500, refill: 500 / 60, periodMs: 60_000 },
+  oneVmUpdates: { name: 'updates of one VM', size: 12, refill: 4 / 60, periodMs: 60_000 },
+  assignments: { name: 'identity assignments', size: 300, refill: 15, windowMs: 20_000 },
+  tenantAssignments: { name: 'identity assignments of the tenant', size: 400, refill: 20, windowMs: 20_000 },
+  creations: { name: 'identity creations', size: 80, refill: 4, windowMs: 20_000 },
+  tenantCreations: { name: 'identity creations of the tenant', size: 400, refill: 20, windowMs: 20_000 },
   resourceGraph: { name: 'Resource Graph queries', size: 15, refill: 3, windowMs: 5000 },
 } as const satisfies Record<string, ThrottleLimit>;
 
