@@ -60,6 +60,8 @@ export async function countVms(
 /**
  * Pages of the VMs of one location, in these subscriptions, that lack their goal identity as far as Resource Graph
  * knows: at most 1,000 ids a page, ordered by id. Throws AzureError.
+ * All pages are read before the first is given: what is remediated meanwhile leaves the answer, and a later page, which
+ * Resource Graph finds by counting rows, would pass over as many. A subscription has at most 25,000 VMs in a region (Azure subscription limits).
  */
 export async function* goalMissingVms(
   clients: Clients,
@@ -72,8 +74,7 @@ export async function* goalMissingVms(
 ): AsyncGenerator<ResourceId[], void, undefined> {
   const query = goalMissingQuery({ policy, excluded, groups: coverage.groups }, location);
   for (const request of inRequests(subscriptions)) {
-    for await (const rows of queryPages(clients, request, query, vmRow, abortSignal)) {
-      yield rows.map((row) => parseVmId(row.id)).filter((id) => id !== undefined);
-    }
+    const pages = await Array.fromAsync(queryPages(clients, request, query, vmRow, abortSignal));
+    for (const rows of pages) yield rows.map((row) => parseVmId(row.id)).filter((id) => id !== undefined);
   }
 }
