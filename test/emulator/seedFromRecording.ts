@@ -52,6 +52,12 @@ export function seedFrom(exchanges: readonly Exchange[]): unknown[] {
       for (const item of body.value ?? []) if (item.id) add(item.id, item);
       if (exchange.status === 201) made.add(path.path.toLowerCase());
     }
+    // Of a resource in a group that is not there, not even permissions are told (h04).
+    const told = found && path.isCollection && /\/providers\//i.test(path.scope);
+    if (told && path.resourceGroup) {
+      const id = `/subscriptions/${path.subscriptionId}/resourceGroups/${path.resourceGroup}`;
+      add(id, { id, location: 'westus' });
+    }
     if (/authorization\/locks/i.test(exchange.url) && /\/providers\/.*\/providers\//i.test(path.path)) {
       add(path.scope, { id: path.scope });
     }
