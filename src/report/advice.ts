@@ -20,3 +20,11 @@ const byCode = new Map<string, Reason>(
 export function adviceOn(reason: string): Reason {
   return byCode.get(reason) ?? { meaning: '', next: '' };
 }
+
+/** The next step that the look at a VM found itself, where it is that look which gave the reason. */
+export function ownNext(
+  reason: string,
+  last: { readonly reason: string; readonly next?: string | undefined } | undefined,
+): string | undefined {
+  return last?.reason === reason ? last.next : undefined;
+}

@@ -5,7 +5,7 @@ import { withIds } from '../domain/outcome.ts';
 import type { Policy } from '../domain/policy.ts';
 import { oneLine } from '../domain/printable.ts';
 import { fold } from '../domain/resourceId.ts';
-import { adviceOn } from './advice.ts';
+import { adviceOn, ownNext } from './advice.ts';
 import { changesSince } from './changes.ts';
 import { type History, noHistory, withPoint } from './history.ts';
 import type { RegionNotes, VmNote } from './regionNotes.ts';
@@ -94,7 +94,7 @@ function reportRows(facts: ReportFacts, nameOf: (id: string) => string): ReportR
       state,
       reason: once(reason),
       meaning,
-      next: withIds(next, vm, goal),
+      next: ownNext(reason, note) ?? withIds(next, vm, goal),
       goal,
       identityType: typeOf(identity),
       identities: identity.userAssigned.map((id) => once(oneLine(id))),
@@ -114,8 +114,8 @@ function whyLacking(facts: ReportFacts, note: VmNote | undefined): string {
     : 'goal-missing';
 }
 
-function lastOutcome({ id: _, detail, ...note }: VmNote): LastOutcome {
-  return { ...note, ...(detail !== undefined && { detail }) };
+function lastOutcome({ id: _, detail, next, ...note }: VmNote): LastOutcome {
+  return { ...note, ...(detail !== undefined && { detail }), ...(next !== undefined && { next }) };
 }
 
 function typeOf({ system, user }: ListedVm['identity']): string {

@@ -16,6 +16,7 @@ const noteSchema = z.object({
   reason: z.string().max(100),
   at: z.iso.datetime(),
   detail: z.string().max(LONGEST_DETAIL).optional(),
+  next: z.string().max(LONGEST_DETAIL).optional(),
 });
 
 /**
@@ -90,11 +91,13 @@ export function noteTaker(about: { sweepId: string; location: string }, now: () 
   };
 }
 
-function noteOf({ outcome, reason, detail }: Outcome): Omit<VmNote, 'id' | 'at'> {
+function noteOf({ outcome, reason, detail, next }: Outcome): Omit<VmNote, 'id' | 'at'> {
+  const cut = (text: string) => oneLine(text).slice(0, LONGEST_DETAIL);
   return {
     outcome,
     reason,
-    ...(detail !== undefined && { detail: oneLine(detail).slice(0, LONGEST_DETAIL) }),
+    ...(detail !== undefined && { detail: cut(detail) }),
+    ...(next !== undefined && { next: cut(next) }),
   };
 }
 

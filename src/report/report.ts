@@ -95,6 +95,8 @@ export interface LastOutcome {
   readonly at: string;
   /** Azure's own words. */
   readonly detail?: string;
+  /** The next step where the look knew more than the reason's own says. */
+  readonly next?: string;
 }
 
 export interface Unlisted {

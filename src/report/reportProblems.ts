@@ -75,8 +75,11 @@ function singleProblems(rows: readonly ReportRow[]): Problem[] {
     const vm = parseVmId(id);
     if (!vm || !Object.hasOwn(reasons.failed, reason)) continue;
     const outcome = { outcome: 'failed', reason: reason as keyof typeof reasons.failed } as const;
-    const detail = last?.detail === undefined ? {} : { detail: last.detail };
-    collected.addFailure({ vm, location, goal, outcome: { ...outcome, ...detail }, attempts: 0 });
+    const said = {
+      ...(last?.detail !== undefined && { detail: last.detail }),
+      ...(last?.next !== undefined && { next: last.next }),
+    };
+    collected.addFailure({ vm, location, goal, outcome: { ...outcome, ...said }, attempts: 0 });
   }
   return collected.list();
 }
@@ -85,11 +88,13 @@ function jointProblem(rows: readonly ReportRow[]): Problem {
   const { subscriptionId = '', resourceGroup = '', goal = '', reason = '', last } = rows[0] ?? {};
   const { meaning, next } = adviceOn(reason);
   const id = 'each of these VMs';
+  const shared = rows.every((row) => row.last?.next === last?.next) ? last?.next : undefined;
   return {
     subject: `/subscriptions/${subscriptionId}`,
     reason,
     detail: last?.detail ?? meaning,
-    next: withIds(next.replace('{group}', 'their groups'), { id, subscriptionId, resourceGroup }, goal),
+    next:
+      shared ?? withIds(next.replace('{group}', 'their groups'), { id, subscriptionId, resourceGroup }, goal),
     vms: rows.length,
   };
 }

@@ -136,6 +136,15 @@ describe('a row', () => {
     );
   });
 
+  it('tells the next step the look itself found, where it found one', () => {
+    const notes = [someNotes([{ next: 'az role assignment create …' }])];
+
+    const { rows, problems } = aReport([aListedVm('vm-01')], { notes });
+
+    assert.equal(rows[0]?.next, 'az role assignment create …');
+    assert.equal(problems[0]?.next, 'az role assignment create …');
+  });
+
   it('takes no note for a VM that does not lack its identity', () => {
     const { rows, problems } = aReport([aListedVm('vm-01', { verdict: 'single-identity' })], {
       notes: [someNotes([{}])],

@@ -14,7 +14,7 @@ const report = (name: string, of: VmReport['outcome']): VmReport => ({
 describe('the notes of a region', () => {
   it('hold how each VM ended and when, counts of all, and problems that are about no VM', () => {
     const taker = noteTaker(about, () => NOW);
-    taker.add(report('a', outcome('failed', 'forbidden', 'no\nno')));
+    taker.add(report('a', outcome('failed', 'forbidden', 'no\nno', 'grant\nit')));
     taker.add(report('b', outcome('assigned', 'goal-added')));
     const problem = { subject: 's', reason: 'r', detail: 'd', next: 'n' };
 
@@ -30,7 +30,7 @@ describe('the notes of a region', () => {
     assert.deepEqual(
       notes.vms.map(({ id, at, ...rest }) => rest),
       [
-        { outcome: 'failed', reason: 'forbidden', detail: 'no no' },
+        { outcome: 'failed', reason: 'forbidden', detail: 'no no', next: 'grant it' },
         { outcome: 'assigned', reason: 'goal-added' },
       ],
     );

@@ -1,6 +1,6 @@
 import { withIds } from '../../../domain/outcome.ts';
 import { resourceGroupId } from '../../../domain/resourceId.ts';
-import { adviceOn } from '../../advice.ts';
+import { adviceOn, ownNext } from '../../advice.ts';
 import type { LastOutcome, ReasonCount, Report, ReportRow } from '../../report.ts';
 import type { Standing } from '../../standing.ts';
 import { byState } from '../../stateOrder.ts';
@@ -33,7 +33,7 @@ export function idOf(vm: Vm): string {
 
 /** What to do about a VM; empty when there is nothing to do. */
 export function nextOf(vm: Vm): string {
-  return withIds(adviceOn(vm.reason).next, { ...vm, id: idOf(vm) }, vm.goal);
+  return ownNext(vm.reason, vm.last) ?? withIds(adviceOn(vm.reason).next, { ...vm, id: idOf(vm) }, vm.goal);
 }
 
 /** The VM as a row of the report. */
