@@ -141,14 +141,14 @@ describe('workRegion', () => {
 
   it('sends itself on with the same until when its time is spent, and a later run ends the work', async () => {
     await azure.seed(vmsIn('eastus', 60));
-    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 20 });
+    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 200 });
     const one = aShared();
     const message = aRegion();
 
     let runs = 0;
     let next: RegionMessage | undefined = message;
     for (; next && runs < 100; runs++) {
-      next = await workRegion(one, next, aLog(), { redelivered: false, budgetMs: 30 * 100 });
+      next = await workRegion(one, next, aLog(), { redelivered: false, budgetMs: 200 * 100 });
       assert.ok(next === undefined || next.until === message.until);
     }
 
@@ -158,11 +158,11 @@ describe('workRegion', () => {
 
   it('holds the limit of a sweep over the runs of a chain', async () => {
     await azure.seed(vmsIn('eastus', 60));
-    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 20 });
+    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 200 });
     const one = aShared();
 
     let next: RegionMessage | undefined = aRegion({ limit: 45 });
-    while (next) next = await workRegion(one, next, aLog(), { redelivered: false, budgetMs: 30 * 100 });
+    while (next) next = await workRegion(one, next, aLog(), { redelivered: false, budgetMs: 200 * 100 });
 
     assert.equal(callsTo(azure, /PATCH/, VM_PATH), 45);
   });
