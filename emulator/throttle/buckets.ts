@@ -66,7 +66,7 @@ interface Generations {
 }
 
 /**
- * Makes buckets, all full. `enforced` false counts only, and refuses nobody. `graceMs` is how exact clients can be, in
+ * Makes buckets, all full. `enforced` false counts only: it refuses nobody, and tells of full buckets. `graceMs` is how exact clients can be, in
  * the emulator's ms.
  */
 export function createBuckets(enforced: boolean, graceMs: number): Buckets {
@@ -123,7 +123,11 @@ export function createBuckets(enforced: boolean, graceMs: number): Buckets {
         for (const { bucket, count } of used) bucket.tokens = Math.max(0, bucket.tokens - count);
       }
       const next = used.map(({ bucket, limit }) => bucket.since + limit.everySeconds * 1000 - now);
-      return { remaining: used.map(({ bucket }) => bucket.tokens), refillInMs: Math.min(...next), refusals };
+      // Who obeys what is told would hold back at an empty bucket that refuses nobody.
+      const remaining = used.map(({ bucket, limit, count }) =>
+        enforced ? bucket.tokens : limit.size - count,
+      );
+      return { remaining, refillInMs: Math.min(...next), refusals };
     },
     levels(now) {
       dropFull(now);

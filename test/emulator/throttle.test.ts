@@ -15,6 +15,7 @@ import { ManagedIdentityCredential } from '@azure/identity';
 import { host, type Principal, remediator } from '../../emulator/arm/principals.ts';
 import type { Azure } from '../../emulator/azure.ts';
 import { identityId } from '../../emulator/fleet/shapes.ts';
+import type { Level } from '../../emulator/throttle/buckets.ts';
 import type { PolicyGroup } from '../../emulator/throttle/limits.ts';
 import { anAzure, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
@@ -451,7 +452,7 @@ describe('in a sped-up run', () => {
 });
 
 describe('limits', () => {
-  it('can be switched off: calls are counted, and none refused', async () => {
+  it('can be switched off: calls are counted, none is refused, and answers tell of full buckets', async () => {
     const lenient = await anAzure({ fleet });
     try {
       const client = clientsOf(lenient);
@@ -461,8 +462,10 @@ describe('limits', () => {
       assert.equal(status, 200);
       assert.match(
         headers.get(`${LIMIT}resource`) ?? '',
-        /UpdateVMSubscriptionMaximum;1486,.*UpdateVMResource;0$/,
+        /UpdateVMSubscriptionMaximum;1499,.*UpdateVMResource;11$/,
       );
+      const levels = (await (await fetch(`${lenient.controlEndpoint}/buckets`)).json()) as Level[];
+      assert.equal(levels.find(({ name }) => name.endsWith('UpdateVMSubscriptionMaximum'))?.remaining, 1486);
     } finally {
       await lenient.close();
     }
