@@ -34,7 +34,7 @@ const PORTIONS_AT_ONCE = 8;
 
 /**
  * Remediates one region: pages through its VMs, one subscription in turn with the others, and reports each VM looked
- * at exactly once. Holds at most some pages of ids in memory. Returns true when it was stopped before its end.
+ * at exactly once. Holds at most some pages of ids in memory, and a number for each VM. Returns true when it was stopped before its end.
  * Throws AzureError when Resource Graph cannot be read.
  */
 export async function remediateRegion(
