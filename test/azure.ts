@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { after, afterEach, beforeEach } from 'node:test';
 import tls from 'node:tls';
 import { type Azure, type AzureOptions, startAzure } from '../emulator/azure.ts';
 import { type App, createApp } from '../src/app.ts';
@@ -18,6 +19,18 @@ export async function anAzure(options: AzureOptions = {}): Promise<Azure> {
   // The managed-identity credential reads these from the process, wherever its client was told to go.
   process.env.IDENTITY_ENDPOINT = azure.identityEndpoint;
   process.env.IDENTITY_HEADER = azure.identityHeader;
+  return azure;
+}
+
+/** The embedded Azure of a whole test file, empty at the start of each test. Call it once, outside of tests. */
+export async function azureForEachTest(): Promise<Azure> {
+  const azure = await anAzure();
+  after(() => azure.close());
+  beforeEach(() => azure.store.clear());
+  afterEach(() => {
+    azure.journal.clear();
+    azure.faults.clear();
+  });
   return azure;
 }
 

@@ -62,7 +62,7 @@ export async function keepNotes(
 }
 
 /**
- * Writes a report in every form, as the latest and as that of its day, which the day's later ones replace, and and
+ * Writes a report in every form, as the latest and as that of its day, which the day's later ones replace, and
  * what the next report compares with. Throws what the storage said.
  */
 export async function writeReport(reports: ReportsContainer, report: Report): Promise<void> {

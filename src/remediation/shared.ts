@@ -5,6 +5,7 @@ import { fold, type ResourceId, resourceGroupId } from '../domain/resourceId.ts'
 import { type Exclusive, exclusive } from './exclusive.ts';
 import { expiring } from './expiring.ts';
 import { type GoalIdentities, goalIdentities } from './goalIdentities.ts';
+import { once } from './once.ts';
 
 /** What invocations in one process share, for a while, so that a burst of events does not ask Azure again and again. */
 export interface Shared {
@@ -36,8 +37,7 @@ export function shared(app: App): Shared {
     async groupManagedBy(vm) {
       const known = await groups();
       const key = fold(resourceGroupId(vm.subscriptionId, vm.resourceGroup));
-      const asked = known.get(key) ?? groupManagedBy(clients, vm.subscriptionId, vm.resourceGroup);
-      known.set(key, asked);
+      const asked = once(known, key, () => groupManagedBy(clients, vm.subscriptionId, vm.resourceGroup));
       asked.catch(() => known.delete(key));
       return asked;
     },

@@ -9,8 +9,8 @@ import type { Shared } from './shared.ts';
 import { makeSweepReport } from './sweepReport.ts';
 
 /**
- * Begins a sweep: counts every VM in scope in Resource Graph, writes the compliance report, and returns one message for each region that
- * has work, the one with most first. Reads no VM and writes nothing. Without leave to write (R7) there are no messages.
+ * Begins a sweep: counts every VM in scope in Resource Graph, writes the compliance report, and returns one message for
+ * each region that has work, the one with most first. Reads no VM and writes none. Without leave to write (R7) there are no messages.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
 export async function startSweep({ app, coverage }: Shared, log: Log): Promise<RegionMessage[]> {

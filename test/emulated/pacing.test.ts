@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import { createIdentity } from '../../src/azure/managedIdentities.ts';
 import { patchVmIdentity, readVm } from '../../src/azure/virtualMachines.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { parseIdentityId } from '../../src/domain/resourceId.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { anApp, anAzure, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
 import { aVmId, OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 const none = { type: 'SystemAssigned', userAssignedIdentities: {} } as never;
 const refusedOnce = (method: 'GET' | 'PATCH' | 'PUT' | 'POST', path: string, more: object) =>

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { remediator } from '../../emulator/arm/principals.ts';
-import type { Azure } from '../../emulator/azure.ts';
 import type { Fault } from '../../emulator/control/faults.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
@@ -11,7 +10,7 @@ import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
-import { aLog, anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { aLog, anApp, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { customRole, grant, roleOfList } from '../role.ts';
 
@@ -35,16 +34,7 @@ const central = {
   USER_ASSIGNED_IDENTITY_RESOURCE_ID: CENTRAL,
 };
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 async function run(settings: Record<string, string> = {}) {
   const reports: VmReport[] = [];

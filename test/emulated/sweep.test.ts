@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
 import type { ArmIdentity } from '../../emulator/state/armResource.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { anApp, anAzure, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 async function run(settings: Record<string, string> = {}) {
   const reports: VmReport[] = [];

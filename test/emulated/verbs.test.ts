@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import type { Tally } from '../../src/domain/outcome.ts';
 import type { RegionMessage } from '../../src/queues.ts';
 import { type Shared, shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
-import { aLog, anApp, anAzure, callsTo, type Line, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { aLog, anApp, azureForEachTest, callsTo, type Line, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 const aShared = (settings: Record<string, string> = {}): Shared => shared(anApp(azure, settings));
 const errors = (log: { lines: Line[] }) => log.lines.filter(({ level }) => level === 'error');
