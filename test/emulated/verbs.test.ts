@@ -146,6 +146,24 @@ describe('workRegion', () => {
     assert.equal(callsTo(azure, /PATCH/, VM_PATH), 60);
   });
 
+  it('begins no VM after its until: what was in hand then is one batch at most', async () => {
+    await azure.seed(vmsIn('eastus', 100));
+    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 250 });
+    // At the machine's own time, in which the journal tells.
+    const one = aShared({ EMBEDDED_AZURE_CLOCK: '' });
+    const endsAt = Date.now() + 1500;
+
+    const next = await workRegion(one, aRegion({ until: new Date(endsAt).toISOString() }), aLog(), once);
+
+    const ends = azure.journal
+      .calls()
+      .filter(({ method, path }) => method === 'PATCH' && VM_PATH.test(path))
+      .map(({ time }) => Date.parse(time));
+    assert.equal(next, undefined);
+    assert.ok(ends.length > 0 && ends.length < 100, `${ends.length} VMs written`);
+    assert.ok(ends.filter((time) => time > endsAt).length <= 16);
+  });
+
   it('holds the limit of a sweep over the runs of a chain', async () => {
     await azure.seed(vmsIn('eastus', 60));
     azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 200 });
