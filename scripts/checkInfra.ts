@@ -1,6 +1,6 @@
 // `npm run check:infra`: holds infra/ against the real Bicep compiler. Every file lints and builds without a single
 // warning, is formatted, and what is committed as compiled is what the compiler makes. `-- --write` makes it anew.
-// Exit codes: 0 fine, 1 something to mend, 2 no compiler.
+// Exit codes: 0 fine, 1 something to mend, 2 no compiler or an argument it does not know.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,8 +26,17 @@ const PLACE = {
 };
 
 const missing: string[] = [];
-const bicep = findBicep((text) => missing.push(text));
-process.exitCode = bicep ? check(bicep, process.argv.includes('--write')) : noCompiler();
+process.exitCode = run();
+
+function run(): number {
+  const [unknown] = process.argv.slice(2).filter((arg) => arg !== '--write');
+  if (unknown !== undefined) {
+    console.error(`check:infra: there is no ${unknown}. It takes --write, or nothing.`);
+    return 2;
+  }
+  const bicep = findBicep((text) => missing.push(text));
+  return bicep ? check(bicep, process.argv.includes('--write')) : noCompiler();
+}
 
 function noCompiler(): number {
   console.error(`infra/ was NOT checked: no Bicep compiler could be had.
