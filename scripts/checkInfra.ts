@@ -26,9 +26,9 @@ const PLACE = {
 };
 
 const missing: string[] = [];
-process.exitCode = run();
+process.exitCode = main();
 
-function run(): number {
+function main(): number {
   const [unknown] = process.argv.slice(2).filter((arg) => arg !== '--write');
   if (unknown !== undefined) {
     console.error(`check:infra: there is no ${unknown}. It takes --write, or nothing.`);
