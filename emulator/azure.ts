@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { type Access, access } from './arm/access.ts';
 import { makeCertificate } from './arm/certificate.ts';
@@ -13,6 +14,8 @@ import { createJournal, type Journal } from './control/journal.ts';
 import { createEventGrid } from './events/eventGrid.ts';
 import { createKeptResults } from './graph/keptResults.ts';
 import { identityEndpoint } from './identityEndpoint.ts';
+import { ingestionServer } from './ingestion/ingestionServer.ts';
+import { createReceived, type Received } from './ingestion/received.ts';
 import { seededRandom } from './random.ts';
 import { type Clock, createClock } from './state/clock.ts';
 import { graphSource } from './state/graphRows.ts';
@@ -40,6 +43,11 @@ export interface AzureOptions {
   readonly eventAnswerSeconds?: number;
   /** Refuse calls beyond Azure's limits. Default true; without it calls are only counted. */
   readonly throttle?: boolean;
+  /**
+   * Take telemetry in, and say in `env` where: `keyless` only from who has signed in, as where local authentication is
+   * off; `open` from everybody. Default none, so that an app started against it sends nothing.
+   */
+  readonly telemetry?: 'keyless' | 'open';
   /** Seed of all chance. Default 1. */
   readonly seed?: number;
 }
@@ -62,6 +70,8 @@ export interface Azure {
   readonly journal: Journal;
   readonly faults: Faults;
   readonly throttle: Throttle;
+  /** The telemetry that arrived. */
+  readonly received: Received;
   /** Adds resources, visible everywhere at once. Throws SeedError. */
   seed(resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void>;
   close(): Promise<void>;
@@ -78,6 +88,8 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const journal = createJournal();
   const faults = createFaults();
   const tokens = createTokens();
+  const received = createReceived();
+  const instrumentationKey = randomUUID();
   const eventGrid = createEventGrid(clock, seededRandom(options.seed ?? 1), options.eventAnswerSeconds);
   const throttle = createThrottle(clock, options.throttle ?? true);
   let known: Access | undefined;
@@ -135,19 +147,26 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     faults,
     eventGrid,
     throttle,
+    received,
     seed: (resources) => {
       forget();
       for (const resource of resources) seed(store, resource);
       checkAssignments();
     },
     reset: () => {
-      for (const part of [store, journal, faults, operations, eventGrid, throttle]) part.clear();
+      for (const part of [store, journal, faults, operations, eventGrid, throttle, received]) part.clear();
       forget();
       for (const resource of initial) seed(store, resource);
     },
   });
 
-  const servers = [arm, identities.server, control];
+  const ingestion =
+    options.telemetry &&
+    ingestionServer({
+      ...{ tokens, faults, received, certificate, instrumentationKey, speed: clock.speed },
+      localAuthDisabled: options.telemetry === 'keyless',
+    });
+  const servers = [arm, identities.server, control, ...(ingestion ? [ingestion] : [])];
   const close = async (): Promise<void> => {
     eventGrid.close();
     for (const server of servers) server.server.closeAllConnections();
@@ -158,6 +177,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     await arm.listen({ host: '127.0.0.1', port: options.port ?? 0 });
     await identities.server.listen({ host: '127.0.0.1', port: 0 });
     await control.listen({ host: '127.0.0.1', port: 0 });
+    await ingestion?.listen({ host: '127.0.0.1', port: 0 });
   } catch (error) {
     await close();
     throw error;
@@ -178,12 +198,16 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       AZURE_CLIENT_ID: remediator.clientId,
       NODE_EXTRA_CA_CERTS: certificate.caFile,
       SCOPES: `/providers/Microsoft.Management/managementGroups/${TENANT_ID}`,
+      ...(ingestion && {
+        APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${instrumentationKey};IngestionEndpoint=https://localhost:${port(ingestion)}/`,
+      }),
       ...(clock.speed !== 1 && { EMBEDDED_AZURE_CLOCK: `${clock.speed}@${clock.origin}` }),
     },
     store,
     journal,
     faults,
     throttle,
+    received,
     seed: seedAll,
     close,
   };

@@ -14,6 +14,7 @@ const HELP = `Starts an embedded Azure and prints one JSON line when it is ready
   --identity-delay SECONDS  how long a new identity cannot be assigned (default 5)
   --operation-scale X       multiply the durations of operations; 0 ends each at once (default 1)
   --no-throttle            count calls, but refuse none
+  --telemetry               take telemetry in from who has signed in, and print where to send it
   --seed N                  seed of all chance (default 1)
   --help
 
@@ -28,6 +29,7 @@ const options = {
   'identity-delay': { type: 'string' },
   'operation-scale': { type: 'string' },
   'no-throttle': { type: 'boolean' },
+  telemetry: { type: 'boolean' },
   seed: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
     ...defined('identityVisibleAfterSeconds', number('identity-delay', values['identity-delay'], 0, 1e9)),
     ...defined('operationScale', number('operation-scale', values['operation-scale'], 0, 1e9)),
     throttle: !values['no-throttle'],
+    ...(values.telemetry && { telemetry: 'keyless' as const }),
     ...defined('seed', number('seed', values.seed, 0, 2 ** 32)),
   });
   const stop = (): void => {

@@ -43,6 +43,9 @@ param dailyQuotaGb int = 1
 @description('Optional. E-mail addresses that alerts go to.')
 param alertEmailAddresses string[] = []
 
+@description('Optional. How long there may be no sweep before an alert fires; longer than the schedule of sweeps.')
+param noSweepWindow 'PT3H' | 'PT6H' | 'P1D' | 'P2D' = 'PT3H'
+
 // What it does: the settings of the app, by the same names
 
 @description('Required. Where the app works: ids of management groups, subscriptions and resource groups.')
@@ -238,7 +241,15 @@ module functionApp 'modules/functionApp.bicep' = {
 
 module alerts 'modules/alerts.bicep' = {
   scope: resourceGroup
-  params: { name: names.actionGroup, tags: tags, emailAddresses: alertEmailAddresses }
+  params: {
+    name: names.actionGroup
+    location: location
+    tags: tags
+    emailAddresses: alertEmailAddresses
+    workspaceName: names.workspace
+    noSweepWindow: noSweepWindow
+  }
+  dependsOn: [monitoring]
 }
 
 module workbook 'modules/workbook.bicep' = {
@@ -247,6 +258,7 @@ module workbook 'modules/workbook.bicep' = {
     location: location
     tags: tags
     applicationInsightsResourceId: monitoring.outputs.applicationInsightsResourceId
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
 }
 

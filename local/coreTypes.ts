@@ -34,11 +34,19 @@ export interface ParameterBinding {
   readonly data: TypedData | null | undefined;
 }
 
+/** What an invocation belongs to, as the host says. */
+export interface RpcTraceContext {
+  readonly traceParent: string;
+  readonly traceState: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
 export interface InvocationRequest {
   readonly invocationId: string;
   readonly functionId: string;
   readonly inputData: readonly ParameterBinding[];
   readonly triggerMetadata: Readonly<Record<string, TypedData>>;
+  readonly traceContext?: RpcTraceContext;
 }
 
 export interface InvocationResponse {

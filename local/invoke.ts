@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import type {
   CoreInvocationContext,
@@ -5,6 +6,7 @@ import type {
   InvocationResponse,
   LogCategory,
   LogLevel,
+  RpcTraceContext,
   TypedData,
 } from './coreTypes.ts';
 import type { LoadedApp, LoadedFunction } from './functionsCore.ts';
@@ -38,6 +40,7 @@ export async function invoke(
     functionId: name,
     inputData: [{ name: trigger.name, data: input }],
     triggerMetadata,
+    traceContext: newTrace(),
   };
   const core: CoreInvocationContext = { invocationId, request, metadata, log };
   const model = await app.model.getInvocationModel(core);
@@ -84,4 +87,10 @@ function outputsOf({ outputData, returnValue }: InvocationResponse): Map<string,
   for (const { name, data } of outputData ?? []) if (data) outputs.set(name, data);
   if (returnValue) outputs.set('$return', returnValue);
   return outputs;
+}
+
+// The host begins an operation with each invocation: nothing in a queue message or a timer says what it belongs to.
+function newTrace(): RpcTraceContext {
+  const id = (bytes: number) => randomBytes(bytes).toString('hex');
+  return { traceParent: `00-${id(16)}-${id(8)}-00`, traceState: '', attributes: {} };
 }

@@ -25,8 +25,10 @@ export async function bundle(folder = join(root, 'dist')): Promise<void> {
     sourcemap: 'linked',
     // The worker hands this out itself; there is no such package (functions-runtime, "ESM, CommonJS, bundling").
     external: ['@azure/functions-core'],
-    // Some packages are CommonJS and call require, which ES modules lack; the worker also listens there.
-    banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
+    // Some packages are CommonJS and use what ES modules lack; require is also where the worker listens.
+    banner: {
+      js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;",
+    },
     logLevel: 'warning',
   });
 }

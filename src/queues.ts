@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { oneLine } from './domain/printable.ts';
+import { TRACE_PARENT } from './telemetry/traceParent.ts';
 
 /** The setting, or the prefix of settings, with which the queues are reached: the host's own storage account. */
 export const STORAGE_CONNECTION = 'AzureWebJobsStorage';
@@ -12,6 +13,8 @@ export const MAX_DEQUEUE_COUNT = 5;
 
 // The host writes messages anew and may spell a time in another way than we did (functions-runtime, "Values").
 const time = z.iso.datetime({ offset: true });
+/** What the work belongs to: telemetry of everything with the same one shares an operation id. */
+const traceparent = z.string().regex(TRACE_PARENT).optional();
 
 // Fields that are not named are left out, not refused: the host may add some of its own.
 
@@ -25,6 +28,7 @@ export const regionMessageSchema = z.object({
   sweepId: z.uuid(),
   /** How many VMs this region may still assign; absent when there is no limit. */
   limit: z.int().min(1).optional(),
+  traceparent,
 });
 
 /** Look at one VM. Nothing but its id is taken from anybody (R11). */
@@ -33,6 +37,7 @@ export const vmMessageSchema = z.object({
   id: z.string().max(1000),
   /** When the VM was written, as the event said: only to tell how long assigning took. */
   writtenAt: time.optional(),
+  traceparent,
 });
 
 export type RegionMessage = z.infer<typeof regionMessageSchema>;

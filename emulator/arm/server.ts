@@ -95,7 +95,16 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
     refusedBy = error.refusedBy;
   }
   const clientId = principal?.clientId ?? '';
-  journal.add(world.clock.now(), clientId, method, readable(rawPath), answer.status, refusedBy);
+  const correlationId = request.headers['x-ms-correlation-request-id'] as string | undefined;
+  journal.add(
+    world.clock.now(),
+    clientId,
+    method,
+    readable(rawPath),
+    answer.status,
+    refusedBy,
+    correlationId,
+  );
   if (fault?.reset === 'after') return breakConnection(request, reply);
   // What the gateway itself refuses says nothing of limits (f01, f03, f07).
   const counts = answer.headers?.['x-ms-failure-cause'] === 'gateway' ? {} : remaining;

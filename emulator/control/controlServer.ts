@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { EventGrid } from '../events/eventGrid.ts';
+import type { Received } from '../ingestion/received.ts';
 import type { ArmResource } from '../state/armResource.ts';
 import { toResource } from '../state/seed.ts';
 import type { Store } from '../state/store.ts';
@@ -18,6 +19,7 @@ export interface Controlled {
   readonly faults: Faults;
   readonly eventGrid: EventGrid;
   readonly throttle: Throttle;
+  readonly received: Received;
   /** Adds resources, visible everywhere at once. Throws SeedError for role assignments Azure refuses. */
   seed(resources: readonly ArmResource[]): void;
   /** Back to the start-up fleet, all buckets full, without journal, faults, event subscriptions and neighbours. */
@@ -34,6 +36,7 @@ export function controlServer({
   faults,
   eventGrid,
   throttle,
+  received,
   seed,
   reset,
 }: Controlled): FastifyInstance {
@@ -44,6 +47,12 @@ export function controlServer({
   server.get('/journal', () => journal.calls());
   server.delete('/journal', (_request, reply) => {
     journal.clear();
+    return reply.status(204).send();
+  });
+
+  server.get('/telemetry', () => received.items());
+  server.delete('/telemetry', (_request, reply) => {
+    received.clear();
     return reply.status(204).send();
   });
 

@@ -10,6 +10,8 @@ export interface Call {
   readonly status: number;
   /** The limit that refused it, where one did (docs/emulator.md, "Throttling"). */
   readonly refusedBy?: string;
+  /** The correlation id, where the caller chose it; else Azure makes one. */
+  readonly correlationId?: string;
 }
 
 /** What was called, in order of arrival at the end of each call. */
@@ -21,6 +23,7 @@ export interface Journal {
     path: string,
     status: number,
     refusedBy?: string | undefined,
+    correlationId?: string | undefined,
   ): void;
   calls(): Call[];
   clear(): void;
@@ -32,9 +35,10 @@ const MOST_CALLS = 2_000_000;
 export function createJournal(): Journal {
   let entries: (Omit<Call, 'time'> & { readonly time: number })[] = [];
   return {
-    add(time, principal, method, path, status, refusedBy) {
+    add(time, principal, method, path, status, refusedBy, correlationId) {
       if (entries.length >= MOST_CALLS) entries = entries.slice(MOST_CALLS / 10);
-      entries.push({ time, principal, method, path, status, ...(refusedBy !== undefined && { refusedBy }) });
+      const more = { ...(refusedBy && { refusedBy }), ...(correlationId && { correlationId }) };
+      entries.push({ time, principal, method, path, status, ...more });
     },
     calls: () => entries.map((entry) => ({ ...entry, time: new Date(entry.time).toISOString() })),
     clear() {

@@ -1,10 +1,21 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { CallCounts } from './clients.ts';
 
-/** What pacing needs to know of a call and its URL does not say. */
+/** Numbers of requests of one piece of work: what went out, and what of it was answered 429. */
+export interface Counts {
+  readonly calls: CallCounts;
+  readonly throttled: CallCounts;
+}
+
+/** What pacing and counting need to know of a call and its URL does not say. */
 export interface CallContext {
   /** Region of the VM or identity that is written. */
   readonly location?: string;
   readonly urgent?: boolean;
+  /** Operation id of the telemetry the call belongs to, 32 hexadecimal digits. */
+  readonly operationId?: string;
+  /** Where the calls of the work they belong to are counted, beside those of the whole process. */
+  readonly counts?: Counts;
 }
 
 // The SDKs build the requests themselves, some lazily, and hand nothing of ours through. Node's async context reaches
@@ -24,4 +35,16 @@ export function inRegion<T>(location: string, call: () => T): T {
 /** Runs work somebody waits for, such as that of an event: all its calls go before those that are not urgent. */
 export function urgently<T>(work: () => T): T {
   return contexts.run({ ...callContext(), urgent: true }, work);
+}
+
+/** Runs work whose calls carry the id of an operation, so that Azure's activity log names it. */
+export function inOperation<T>(operationId: string | undefined, work: () => T): T {
+  return operationId === undefined ? work() : contexts.run({ ...callContext(), operationId }, work);
+}
+
+/** Counts the calls of a piece of work by themselves, whatever else runs in this process at the same time. */
+export function counting<T>(work: (counts: Counts) => T): T {
+  const none = (): CallCounts => ({ reads: 0, writes: 0, resourceGraph: 0 });
+  const counts = { calls: none(), throttled: none() };
+  return contexts.run({ ...callContext(), counts }, () => work(counts));
 }

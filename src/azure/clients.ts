@@ -8,6 +8,7 @@ import type { Pipeline, PipelinePolicy, PipelineRequest } from '@azure/core-rest
 import type { TokenCredential } from '@azure/identity';
 import type { Clock } from '../clock.ts';
 import { fold } from '../domain/resourceId.ts';
+import { callContext } from './callContext.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
 import { pacing } from './pacing.ts';
 import { retries } from './retry.ts';
@@ -63,6 +64,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pipeline.removePolicy({ name: 'defaultRetryPolicy' });
     pipeline.addPolicy(policies.retries, { phase: 'Retry' });
     pipeline.addPolicy(azureErrors());
+    pipeline.addPolicy(correlation());
     pipeline.addPolicy(policies.pacing, { afterPhase: 'Retry' });
     pipeline.addPolicy(policies.count, { afterPhase: 'Retry' });
     return client;
@@ -111,14 +113,34 @@ function azureErrors(): PipelinePolicy {
   };
 }
 
+// Resource Manager and its activity log take a caller's GUID for the correlation id; so one id leads from the timer of a
+// sweep to each write in the log of Azure.
+function correlation(): PipelinePolicy {
+  return {
+    name: 'correlation',
+    sendRequest(request, next) {
+      const { operationId } = callContext();
+      if (operationId !== undefined) {
+        const guid = operationId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+        request.headers.set('x-ms-correlation-request-id', guid);
+      }
+      return next(request);
+    },
+  };
+}
+
 function countCalls(calls: CallCounts, throttled: CallCounts): PipelinePolicy {
   return {
     name: 'countCalls',
     async sendRequest(request, next) {
       const kind = kindOfCall(request);
+      const { counts } = callContext();
       calls[kind]++;
+      if (counts) counts.calls[kind]++;
       const response = await next(request);
-      if (response.status === 429) throttled[kind]++;
+      if (response.status !== 429) return response;
+      throttled[kind]++;
+      if (counts) counts.throttled[kind]++;
       return response;
     },
   };

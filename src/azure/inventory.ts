@@ -14,6 +14,8 @@ export interface VmCount {
   readonly location: string;
   readonly verdict: string;
   readonly total: number;
+  /** When the oldest of them was created, where Azure says so. */
+  readonly oldest?: string | null | undefined;
 }
 
 type Clients = Pick<AzureClients, 'resourceGraph'>;
@@ -23,6 +25,7 @@ const countRow = z.object({
   location: z.string(),
   verdict: z.string(),
   total: z.number().int().nonnegative(),
+  oldest: z.string().nullish(),
 });
 const vmRow = z.object({ id: z.string(), groupSeen: z.string().nullish() });
 

@@ -20,11 +20,14 @@ export interface VmFilter {
   readonly groups: readonly Scope[];
 }
 
-/** Counts VMs, of one location or of all, by subscription, location and verdict. */
+/**
+ * Counts VMs, of one location or of all, by subscription, location and verdict, with the time the oldest of them was
+ * created: Resource Graph does not know since when a VM lacks its identity, only that it cannot be longer.
+ */
 export function countQuery(filter: VmFilter, location?: string): string {
   return `${verdicts(filter, location)}
-| summarize total = count() by subscriptionId, location, verdict
-| project id = strcat(subscriptionId, '/', location, '/', verdict), subscriptionId, location, verdict, total
+| summarize total = count(), oldest = min(todatetime(properties.timeCreated)) by subscriptionId, location, verdict
+| project id = strcat(subscriptionId, '/', location, '/', verdict), subscriptionId, location, verdict, total, oldest
 | order by id asc`;
 }
 

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { createApp } from '../app.ts';
 import type { VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
 import { nextStep, total } from '../domain/outcome.ts';
+import { recordOutcomes, recordVm } from '../remediation/recording.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
 import type { VmReport } from '../remediation/vm.ts';
+import { startTelemetry } from '../telemetry/telemetry.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
 import { complianceTable, problemsText, tallyText } from './present.ts';
 import { startProgress } from './progress.ts';
@@ -19,6 +22,8 @@ export async function runSweep(
 ): Promise<boolean> {
   const app = createApp(env);
   const interrupted = watchInterrupts();
+  const telemetry = await startTelemetry(env);
+  const cause = { trigger: 'cli', sweepId: randomUUID() } as const;
   let compliance: Compliance | undefined;
   let progress: ReturnType<typeof startProgress> | undefined;
   if (!json) process.stderr.write('Asking Resource Graph for every VM in scope …\n');
@@ -32,6 +37,7 @@ export async function runSweep(
       progress = startProgress(process.stderr, missingIn(counts));
     },
     onVm(report) {
+      recordVm(telemetry, report, cause);
       if (json) {
         print(JSON.stringify(jsonLine(report)));
         return;
@@ -41,6 +47,8 @@ export async function runSweep(
     },
   });
   progress?.stop();
+  recordOutcomes(telemetry, 'cli', summary.tally);
+  await telemetry.flush();
   const clean = total(summary.tally, 'failed') === 0 && summary.problems.length === 0;
   if (json) print(JSON.stringify({ summary: jsonSummary(summary) }));
   else printSummary(summary, compliance);

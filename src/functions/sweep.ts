@@ -1,15 +1,16 @@
 import { app, type InvocationContext, output, type Timer } from '@azure/functions';
-import { contextLog } from '../log.ts';
 import { queues, type RegionMessage, STORAGE_CONNECTION } from '../queues.ts';
 import { startSweep } from '../remediation/startSweep.ts';
 import { HOURLY } from '../settings.ts';
+import { invocation, traceParentOf } from './invocation.ts';
 import { remediator } from './remediator.ts';
 
 /** Timer: counts the tenant and sends out one message for each region that has work. */
-export async function sweep(timer: Timer, context: InvocationContext): Promise<RegionMessage[]> {
-  const log = contextLog(context);
-  if (timer.isPastDue) log.warn('The sweep comes late', { due: timer.scheduleStatus?.next });
-  return startSweep(remediator(), log);
+export function sweep(timer: Timer, context: InvocationContext): Promise<RegionMessage[]> {
+  return invocation(context, undefined, async (log) => {
+    if (timer.isPastDue) log.warn('The sweep comes late', { due: timer.scheduleStatus?.next });
+    return startSweep(remediator(), log, traceParentOf(context));
+  });
 }
 
 app.timer('sweep', {

@@ -2,6 +2,7 @@ import { app, type InvocationContext, output } from '@azure/functions';
 import { judgeEvent } from '../domain/vmWrittenEvent.ts';
 import { contextLog } from '../log.ts';
 import { queues, STORAGE_CONNECTION, type VmMessage } from '../queues.ts';
+import { traceParentOf } from './invocation.ts';
 import { remediator } from './remediator.ts';
 
 /** Event Grid: a VM was written. Asks Azure nothing, so that it answers within milliseconds; only queues the id. */
@@ -15,7 +16,12 @@ export async function vmWritten(event: unknown, context: InvocationContext): Pro
     return undefined;
   }
   const { look, writtenAt } = verdict;
-  return { version: 1, id: look.id, ...(writtenAt !== undefined && { writtenAt }) };
+  const traceparent = traceParentOf(context);
+  return {
+    ...{ version: 1, id: look.id },
+    ...(writtenAt !== undefined && { writtenAt }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
 }
 
 app.eventGrid('vmWritten', {

@@ -12,6 +12,8 @@ export interface Plan {
   readonly tally: Tally;
   /** Regions with work, the one with most of it first, since it takes longest. */
   readonly regions: readonly RegionWork[];
+  /** When the oldest VM that lacks its goal identity was created, ms since 1970: it lacks it no longer than that. */
+  readonly oldestMissing: number | undefined;
 }
 
 /** Counts the VMs in scope, of one location or of all, and plans the work by region. Reads no VM. Throws AzureError. */
@@ -22,7 +24,15 @@ export async function planSweep(app: App, coverage: Coverage, location?: string)
   for (const { verdict, total } of counts) {
     if (verdict !== GOAL_MISSING) count(tally, outcomeOfVerdict(verdict), total);
   }
-  return { counts, tally, regions: regionsOf(counts) };
+  return { counts, tally, regions: regionsOf(counts), oldestMissing: oldestMissing(counts) };
+}
+
+function oldestMissing(counts: readonly VmCount[]): number | undefined {
+  const created = counts
+    .filter(({ verdict }) => verdict === GOAL_MISSING)
+    .map(({ oldest }) => Date.parse(oldest ?? ''))
+    .filter(Number.isFinite);
+  return created.length > 0 ? Math.min(...created) : undefined;
 }
 
 function regionsOf(counts: readonly VmCount[]): RegionWork[] {

@@ -2,6 +2,7 @@ import type { App } from '../app.ts';
 import { groupManagedBy } from '../azure/managedIdentities.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { fold, type ResourceId, resourceGroupId } from '../domain/resourceId.ts';
+import { silent, type Telemetry } from '../telemetry/telemetry.ts';
 import { type Exclusive, exclusive } from './exclusive.ts';
 import { expiring } from './expiring.ts';
 import { type GoalIdentities, goalIdentities } from './goalIdentities.ts';
@@ -11,6 +12,7 @@ import { once } from './once.ts';
 export interface Shared {
   readonly app: App;
   readonly exclusive: Exclusive;
+  readonly telemetry: Telemetry;
   /** The scopes, at most five minutes old. Rejects with ScopeError or AzureError. */
   coverage(): Promise<Coverage>;
   /** Goal identities seen to within the last minute. */
@@ -24,12 +26,13 @@ const IDENTITIES_MS = 60_000;
 const GROUPS_MS = 10 * 60_000;
 
 /** Makes what is shared. Nothing is asked yet. */
-export function shared(app: App): Shared {
+export function shared(app: App, telemetry: Telemetry = silent): Shared {
   const { clients, settings, clock } = app;
   const groups = expiring(clock, GROUPS_MS, async () => new Map<string, Promise<string>>());
   return {
     app,
     exclusive: exclusive(),
+    telemetry,
     coverage: expiring(clock, COVERAGE_MS, () =>
       resolveScopes(clients, settings.scopes, settings.excludedScopes),
     ),

@@ -1,32 +1,49 @@
 import { randomUUID } from 'node:crypto';
+import { counting } from '../azure/callContext.ts';
 import { count, outcome } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
 import { nextTime } from '../schedule.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
+import { recordSweep } from './recording.ts';
 import type { Shared } from './shared.ts';
 import { makeSweepReport } from './sweepReport.ts';
 
 /**
  * Begins a sweep: counts every VM in scope in Resource Graph, writes the compliance report, and returns one message for
  * each region that has work, the one with most first. Reads no VM and writes none. Without leave to write (R7) there are no messages.
+ * The messages carry `traceparent`, so that the work belongs to the operation of the sweep.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
-export async function startSweep({ app, coverage }: Shared, log: Log): Promise<RegionMessage[]> {
+export async function startSweep(
+  { app, coverage, telemetry }: Shared,
+  log: Log,
+  traceparent?: string,
+): Promise<RegionMessage[]> {
   const { settings, clock } = app;
   const { effect } = settings.policy;
+  telemetry.event('Heartbeat', { effect }, {});
   if (effect === 'Disabled') {
     log.info('Nothing swept: EFFECT is Disabled');
     return [];
   }
   const sweepId = randomUUID();
+  const startedAt = clock.now();
   const until = new Date(nextTime(settings.sweepSchedule, clock.now())).toISOString();
-  const covered = await coverage();
+  const { covered, plan, counts } = await counting(async (counts) => {
+    const covered = await coverage();
+    return { covered, counts, plan: await planSweep(app, covered) };
+  });
   for (const problem of covered.problems) log.warn('A scope cannot be worked on', { sweepId, ...problem });
-  const { counts, regions, tally } = await planSweep(app, covered);
-  const blind = counts.length === 0 ? await whyNothingSeen(app, covered) : undefined;
+  const { regions, tally } = plan;
+  const blind = plan.counts.length === 0 ? await whyNothingSeen(app, covered) : undefined;
   if (blind) log.error('No virtual machine is seen', { sweepId, ...blind });
+  const now = clock.now();
+  recordSweep(telemetry, 'sweep', {
+    ...{ sweepId, effect, until, plan, counts, now, durationMs: now - startedAt },
+    unreadableScopes: covered.problems.length,
+  });
   const missing = regions.reduce((sum, { total }) => sum + total, 0);
 
   let left = settings.maxAssignments;
@@ -35,10 +52,18 @@ export async function startSweep({ app, coverage }: Shared, log: Log): Promise<R
     const limit = Math.min(left, total);
     if (limit === 0) continue;
     left -= limit;
-    messages.push({ version: 1, location, until, sweepId, ...(Number.isFinite(left) && { limit }) });
+    messages.push({
+      ...{ version: 1, location, until, sweepId },
+      ...(Number.isFinite(left) && { limit }),
+      ...(traceparent !== undefined && { traceparent }),
+    });
   }
   if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
-  await makeSweepReport(app, { coverage: covered, counts, sweep: { id: sweepId, nextAt: until } }, log);
+  await makeSweepReport(
+    app,
+    { coverage: covered, counts: plan.counts, sweep: { id: sweepId, nextAt: until } },
+    log,
+  );
   log.info('Sweep begun', { sweepId, until, effect, goalMissing: missing, regions: messages.length, tally });
   return messages;
 }

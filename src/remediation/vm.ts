@@ -43,6 +43,8 @@ export interface VmReport extends Known {
   readonly outcome: Outcome;
   /** How many times a write was tried. */
   readonly attempts: number;
+  /** From the first look to the end, in ms; absent when it was not looked at. */
+  readonly durationMs?: number;
 }
 
 /** Either the end, or an accepted write still to be confirmed. */
@@ -57,7 +59,14 @@ const MAX_ATTEMPTS = 6;
  * nobody. A VM out of scope is not even read. Never throws: everything that can go wrong is an outcome.
  */
 export function startRemediation(context: Remediation, candidate: Candidate): Promise<Started> {
-  return context.exclusive(fold(candidate.vm.id), () => lookAt(context, candidate));
+  const { clock } = context.app;
+  const startedAt = clock.now();
+  const timed = (report: VmReport): VmReport => ({ ...report, durationMs: clock.now() - startedAt });
+  return context.exclusive(fold(candidate.vm.id), async () => {
+    const started = await lookAt(context, candidate);
+    if (started.state === 'ended') return { ...started, report: timed(started.report) };
+    return { ...started, confirm: async () => timed(await started.confirm()) };
+  });
 }
 
 /** Remediates one VM from start to confirmed end. Never throws. */

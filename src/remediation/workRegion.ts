@@ -1,3 +1,4 @@
+import { type Counts, counting } from '../azure/callContext.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { count, emptyTally, isPassing } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
@@ -6,6 +7,7 @@ import { noteTaker } from '../report/regionNotes.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
 import { noticingUnlocked, problemCollector } from './problems.ts';
+import { recordRegion, recordVm } from './recording.ts';
 import { remediateRegion } from './region.ts';
 import { keepNotes } from './reportBlobs.ts';
 import type { Shared } from './shared.ts';
@@ -30,13 +32,24 @@ export interface Delivery {
  * each cause; they do not make the run fail. Throws AzureError or ScopeError only where the message should be tried
  * again; other causes are logged, and left to the next sweep.
  */
-export async function workRegion(
+export function workRegion(
   shared: Shared,
   message: RegionMessage,
   log: Log,
   delivery: Delivery,
 ): Promise<RegionMessage | undefined> {
-  const { app } = shared;
+  return counting((counts) => work(shared, message, log, delivery, counts));
+}
+
+async function work(
+  shared: Shared,
+  message: RegionMessage,
+  log: Log,
+  delivery: Delivery,
+  counts: Counts,
+): Promise<RegionMessage | undefined> {
+  const { app, telemetry } = shared;
+  const startedAt = app.clock.now();
   const { sweepId, location } = message;
   const about = { sweepId, location };
   const endsAt = Date.parse(message.until);
@@ -71,6 +84,7 @@ export async function workRegion(
         stopped: () => app.clock.now() >= stopAt,
         onVm: (report) => {
           count(tally, report.outcome);
+          recordVm(telemetry, report, { trigger: 'sweep', sweepId });
           problems.addFailure(report);
           notes.add(report);
         },
@@ -93,6 +107,10 @@ export async function workRegion(
     log.error(problem.vms > 0 ? 'VMs failed' : 'Something needs a person', { ...about, ...problem });
   }
   const goesOn = cut && left > 0 && app.clock.now() < endsAt;
+  recordRegion(telemetry, 'sweep', {
+    ...{ ...about, goesOn, tally, counts },
+    durationMs: app.clock.now() - startedAt,
+  });
   log.info('Region worked on', { ...about, goesOn, tally });
   return goesOn ? { ...message, ...(message.limit !== undefined && { limit: left }) } : undefined;
 }

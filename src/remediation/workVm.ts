@@ -1,12 +1,13 @@
-import { urgently } from '../azure/callContext.ts';
+import { counting, urgently } from '../azure/callContext.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { ScopeError } from '../azure/scopeResolution.ts';
-import { isPassing, nextStep, outcome } from '../domain/outcome.ts';
+import { count, emptyTally, isPassing, nextStep, outcome } from '../domain/outcome.ts';
 import { parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import type { Log } from '../log.ts';
 import type { VmMessage } from '../queues.ts';
 import { failureReason } from './goalIdentities.ts';
 import { noticingUnlocked } from './problems.ts';
+import { recordCalls, recordOutcomes, recordVm } from './recording.ts';
 import type { Shared } from './shared.ts';
 import { remediateVm, type VmReport } from './vm.ts';
 
@@ -26,17 +27,28 @@ export async function workVm(
     log.warn('Message dropped: it names no VM', { id: message.id });
     return;
   }
-  const report = await remediateNamed(shared, vm, log);
+  const { app, telemetry } = shared;
+  const { report, counts } = await counting(async (counts) => ({
+    counts,
+    report: await remediateNamed(shared, vm, log),
+  }));
   const { outcome: ended, location, goal, attempts } = report;
+  const secondsSinceWritten =
+    message.writtenAt === undefined
+      ? undefined
+      : Math.round((app.clock.now() - Date.parse(message.writtenAt)) / 1000);
+  const tally = emptyTally();
+  count(tally, ended);
+  recordVm(telemetry, report, { trigger: 'event' }, secondsSinceWritten);
+  recordOutcomes(telemetry, 'event', tally);
+  recordCalls(telemetry, 'event', counts);
   const properties = {
     id: vm.id,
     location,
     goal,
     attempts,
     ...ended,
-    ...(message.writtenAt !== undefined && {
-      secondsSinceWritten: Math.round((shared.app.clock.now() - Date.parse(message.writtenAt)) / 1000),
-    }),
+    ...(secondsSinceWritten !== undefined && { secondsSinceWritten }),
   };
   if (ended.outcome !== 'failed') {
     log.info('VM looked at', properties);
@@ -50,8 +62,10 @@ export async function workVm(
 
 async function remediateNamed(shared: Shared, vm: ResourceId, log: Log): Promise<VmReport> {
   const { app, exclusive } = shared;
+  const from = app.clock.now();
   const coverage = await shared.coverage().catch(toScopesFailure);
-  if ('outcome' in coverage) return { vm, location: '', goal: '', outcome: coverage, attempts: 0 };
+  if ('outcome' in coverage)
+    return { vm, location: '', goal: '', outcome: coverage, attempts: 0, durationMs: app.clock.now() - from };
   const { scopes } = coverage;
   const identities = noticingUnlocked(await shared.identities(), {
     add: (problem) => log.warn('Identity not locked', { ...problem }),

@@ -12,6 +12,14 @@ export interface QueryContext {
   readonly source: GraphSource;
   readonly subscriptions: ReadonlySet<string>;
   readonly now: Date;
+  /** Tables that are not Resource Graph's, such as those of a Log Analytics workspace, by name. */
+  readonly tables?: Readonly<Record<string, Table>>;
+}
+
+/** A table with columns of its own. */
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
 }
 
 /** What a query gives. */
@@ -69,8 +77,9 @@ interface Pipeline extends JoinSide {
 function compilePipeline(query: SyntaxNode, context: QueryContext): Pipeline {
   const operators = flatten(query);
   const [tableNode, ...rest] = operators as [SyntaxNode, ...SyntaxNode[]];
-  const table = tableRows(tableNode, typeHint(rest[0]), context);
-  let columns: readonly Column[] = TABLE_COLUMNS;
+  const own = context.tables?.[tableNode.text];
+  const table = own ? () => own.rows : tableRows(tableNode, typeHint(rest[0]), context);
+  let columns: readonly Column[] = own?.columns ?? TABLE_COLUMNS;
   const steps: Step[] = [];
   for (const operator of rest) {
     const step = compileOperator(operator, { columns, now: context.now }, context);

@@ -1,0 +1,86 @@
+import { ManagedIdentityCredential } from '@azure/identity';
+import { context, createContextKey, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { KnownSeverityLevel, TelemetryClient } from 'applicationinsights';
+import { printable } from '../domain/printable.ts';
+import type { Properties } from '../log.ts';
+import { flushing } from './flushing.ts';
+import type { Origin, Telemetry, TelemetryEnv } from './telemetry.ts';
+import { parseTraceParent } from './traceParent.ts';
+
+const ORIGIN = createContextKey('origin');
+// Azure cuts a property there (azure-facts, section 11); a message of a thousand VMs is of no use anyway.
+const LONGEST_PROPERTY = 8192;
+
+/**
+ * Telemetry by Application Insights. Providers of its own, nothing collected by itself and nothing sampled: requests,
+ * the host's logs and thrown errors are sent by the Functions host, so that nothing arrives twice. Signs in as the
+ * remediator, as local authentication is off where `infra/` deploys. Throws when the connection string is wrong.
+ */
+export function applicationInsights(connectionString: string, env: TelemetryEnv): Telemetry {
+  if (!/(^|;)\s*InstrumentationKey=[0-9a-f-]{36}\s*(;|$)/i.test(connectionString)) {
+    throw new Error('APPLICATIONINSIGHTS_CONNECTION_STRING has no InstrumentationKey.');
+  }
+  // The package's statistics about itself go to Microsoft's own resource; nobody asked for them.
+  process.env.APPLICATION_INSIGHTS_NO_STATSBEAT ??= 'true';
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const client = new TelemetryClient(connectionString, { useGlobalProviders: false });
+  const { config } = client;
+  if (env.AZURE_CLIENT_ID) {
+    config.aadTokenCredential = new ManagedIdentityCredential({ clientId: env.AZURE_CLIENT_ID });
+  }
+  config.samplingPercentage = 100;
+  config.azureMonitorOpenTelemetryOptions = {
+    // The same names as the host's, so that both parts are one application on the map.
+    resource: resourceFromAttributes({
+      'service.name': env.WEBSITE_SITE_NAME || 'vm-identity-remediator',
+      ...(env.WEBSITE_INSTANCE_ID && { 'service.instance.id': env.WEBSITE_INSTANCE_ID }),
+    }),
+  };
+  client.initialize();
+  return {
+    event: (name, properties, measurements) =>
+      client.trackEvent({
+        name,
+        properties: texts({ ...originProperties(), ...properties }),
+        measurements: numbers(measurements),
+      }),
+    metric: (name, value, dimensions) => client.trackMetric({ name, value, properties: texts(dimensions) }),
+    logged: (severity, message, properties) =>
+      client.trackTrace({
+        message,
+        severity: severity === 'error' ? KnownSeverityLevel.Error : KnownSeverityLevel.Warning,
+        properties: texts({ ...originProperties(), ...properties }),
+      }),
+    of(origin, work) {
+      const parent = parseTraceParent(origin.traceParent);
+      const operation = parent
+        ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, traceFlags: TraceFlags.SAMPLED, isRemote: true })
+        : ROOT_CONTEXT;
+      return context.with(operation.setValue(ORIGIN, origin), work);
+    },
+    flush: flushing(() => client.flush()),
+  };
+}
+
+function originProperties(): Properties {
+  const { functionName, invocationId } = (context.active().getValue(ORIGIN) ?? {}) as Partial<Origin>;
+  return { functionName, invocationId };
+}
+
+function texts(properties: Properties): Record<string, string> {
+  const said = Object.entries(properties).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    said.map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return [name, printable(text).slice(0, LONGEST_PROPERTY)];
+    }),
+  );
+}
+
+function numbers(measurements: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(measurements).filter((entry): entry is [string, number] => Number.isFinite(entry[1])),
+  );
+}

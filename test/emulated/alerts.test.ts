@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { Azure } from '../../emulator/azure.ts';
+import type { Envelope } from '../../emulator/ingestion/received.ts';
+import type { Log } from '../../src/log.ts';
+import { shared } from '../../src/remediation/shared.ts';
+import { startSweep } from '../../src/remediation/startSweep.ts';
+import { workRegion } from '../../src/remediation/workRegion.ts';
+import { startTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
+import { anApp, anAzure, vmIn } from '../azure.ts';
+import { SUBSCRIPTION } from '../builders.ts';
+import { deployed } from '../infra/template.ts';
+import { askWorkspace } from '../workspace.ts';
+
+const HOUR = 3_600_000;
+const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+let azure: Azure;
+let telemetry: Telemetry;
+before(async () => {
+  azure = await anAzure({ telemetry: 'keyless' });
+  telemetry = await startTelemetry(azure.env);
+});
+after(() => azure.close());
+afterEach(() => {
+  azure.faults.clear();
+  azure.store.clear();
+  azure.received.clear();
+});
+
+const vms = (count: number) => Array.from({ length: count }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`));
+const locked = (count: number) => [
+  ...vms(count),
+  ...vms(count).map(({ id }) => ({
+    id: `${id}/providers/Microsoft.Authorization/locks/l`,
+    properties: { level: 'ReadOnly' },
+  })),
+];
+
+/** What a sweep sends from start to end. */
+async function sweepTelemetry(): Promise<Envelope[]> {
+  azure.received.clear();
+  const one = shared(anApp(azure), telemetry);
+  for (const message of await startSweep(one, quiet))
+    await workRegion(one, message, quiet, { redelivered: false });
+  await telemetry.flush();
+  return [...azure.received.items()];
+}
+
+/** The same, sent that many hours ago. */
+const ago = (hours: number, items: readonly Envelope[]): Envelope[] =>
+  items.map((item) => ({ ...item, time: new Date(Date.parse(item.time) - hours * HOUR).toISOString() }));
+
+interface Rule {
+  readonly query: string;
+  readonly metricMeasureColumn: string;
+  readonly operator: 'LessThan' | 'GreaterThan';
+  readonly threshold: number;
+}
+
+/** The rules that fire, as they are deployed, when they are evaluated now. */
+function firing(items: readonly Envelope[]): string[] {
+  const now = new Date(Date.now() + 1000);
+  return deployed('main.minimal', 'Microsoft.Insights/scheduledQueryRules').flatMap(
+    ({ name, properties }) => {
+      const [rule] = properties.criteria.allOf as [Rule];
+      const windowMs = { PT1H: 1, PT3H: 3, PT6H: 6, P2D: 48 }[properties.windowSize as 'PT1H'] * HOUR;
+      const inWindow = items.filter(({ time }) => Date.parse(time) > now.getTime() - windowMs);
+      const values = askWorkspace(rule.query, inWindow, now).map((row) =>
+        Number(row[rule.metricMeasureColumn]),
+      );
+      const fires = values.some((value) =>
+        rule.operator === 'LessThan' ? value < rule.threshold : value > rule.threshold,
+      );
+      return fires ? [name.replace('alert-vm-identity-', '')] : [];
+    },
+  );
+}
+
+describe('the alert rules', () => {
+  it('stay silent on a healthy day, new VMs and some passing trouble included', async () => {
+    await azure.seed([...vms(5), ...locked(1)]);
+    const early = await sweepTelemetry();
+    azure.store.clear();
+    await azure.seed(vms(20));
+    const late = await sweepTelemetry();
+
+    assert.deepEqual(firing([...ago(26, early), ...ago(25, late), ...ago(1, late), ...late]), []);
+  });
+
+  it('tell of no sweep, and of nothing else', async () => {
+    await azure.seed(vms(1));
+
+    assert.deepEqual(firing(ago(4, await sweepTelemetry())), ['no-sweep']);
+  });
+
+  it('do not take an app that was switched off for one that is silent', async () => {
+    await startSweep(shared(anApp(azure, { EFFECT: 'Disabled' }), telemetry), quiet);
+    await telemetry.flush();
+
+    assert.deepEqual(firing(azure.received.items()), []);
+  });
+
+  it('tell of many VMs that fail for one reason', async () => {
+    await azure.seed(locked(11));
+
+    assert.deepEqual(firing(await sweepTelemetry()), ['failures']);
+  });
+
+  it('tell of a message that was given up', async () => {
+    await azure.seed(vms(1));
+    const healthy = await sweepTelemetry();
+    azure.received.clear();
+    telemetry.event('MessageGivenUp', { queue: 'regions', error: 'no' }, {});
+    await telemetry.flush();
+
+    assert.deepEqual(firing([...healthy, ...azure.received.items()]), ['poison']);
+  });
+
+  it('tell of throttling beyond what the pace absorbs', async () => {
+    await azure.seed(vms(40));
+    azure.faults.add({
+      ...{ method: 'PATCH', path: '/virtualMachines/', times: 110, status: 429, latencyMs: 0 },
+      headers: { 'retry-after-ms': '1' },
+      body: { error: { code: 'TooManyRequests', message: 'no' } },
+    });
+
+    const fired = firing(await sweepTelemetry());
+
+    assert.ok(fired.includes('throttled'), fired.join());
+  });
+
+  it('tell of a VM that stays without its identity for more than a day', async () => {
+    await azure.seed(locked(1));
+    const stuck = await sweepTelemetry();
+
+    assert.deepEqual(firing([...ago(25, stuck), ...ago(12, stuck), ...stuck]), ['stale-vms']);
+  });
+
+  it('and no more once it has it', async () => {
+    await azure.seed(locked(1));
+    const stuck = await sweepTelemetry();
+    azure.store.clear();
+    await azure.seed(vms(1));
+    const mended = await sweepTelemetry();
+
+    assert.deepEqual(firing([...ago(30, stuck), ...ago(2, stuck), ...mended]), []);
+  });
+});
