@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { startAzure } from '../emulator/azure.ts';
 import { generateFleet } from '../emulator/fleet/generate.ts';
 import { identityId } from '../emulator/fleet/shapes.ts';
-import { countQuery, goalMissingQuery } from '../src/azure/kql.ts';
+import { countQuery, GOAL_MISSING, vmIdsQuery } from '../src/azure/kql.ts';
 import type { Policy } from '../src/domain/policy.ts';
 
 /** What to measure. */
@@ -56,6 +56,8 @@ const policy: Policy = {
   singleIdentityRule: 'imds',
   exclusionTag: undefined,
   includeManagedGroups: false,
+  onlySubscriptions: undefined,
+  onlyRegions: undefined,
 };
 
 /**
@@ -111,8 +113,9 @@ export async function emulatorLoad({ vms, requests }: LoadOptions): Promise<Emul
 
     const filter = { policy, excluded: [], groups: [] };
     const count = await query(countQuery(filter));
-    const first = await query(goalMissingQuery(filter, 'eastus'));
-    const next = await query(goalMissingQuery(filter, 'eastus'), first.token);
+    const list = vmIdsQuery(filter, { verdicts: [GOAL_MISSING], location: 'eastus' });
+    const first = await query(list);
+    const next = await query(list, first.token);
     if (Object.keys(statuses).join() !== '200') {
       throw new Error(`not every answer was 200: ${JSON.stringify(statuses)}`);
     }

@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 32_000 / SPEED));
   const { tally, problems, calls } = await followed.summary();
   say(`\nAfter\n${(await compliance()).table}\n
-${tallyText({ tally, calls, durationMs, problems }, process.stdout.columns ?? 1000)}\n
+${tallyText({ tally, calls, durationMs })}\n
 ${problemsText(problems)}\n\n${told}`);
 
   // 2. Event Grid: what is new, within seconds.

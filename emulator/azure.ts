@@ -17,6 +17,7 @@ import { identityEndpoint } from './identityEndpoint.ts';
 import { ingestionServer } from './ingestion/ingestionServer.ts';
 import { createReceived, type Received } from './ingestion/received.ts';
 import { seededRandom } from './random.ts';
+import { createChanges } from './state/changes.ts';
 import { type Clock, createClock } from './state/clock.ts';
 import { graphSource } from './state/graphRows.ts';
 import { hierarchy } from './state/managementGroups.ts';
@@ -83,6 +84,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const seconds = (value: number | undefined, fallback: number) => (value ?? fallback) * 1000;
   const graphLagMs = seconds(options.graphLagSeconds, 30);
   const store = createStore(clock, graphLagMs);
+  const changes = createChanges(clock, graphLagMs);
   const kept = createKeptResults(clock, graphLagMs);
   const operations = createOperations(clock, options.operationScale ?? 1, seededRandom(options.seed ?? 1));
   const journal = createJournal();
@@ -110,7 +112,10 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     },
     identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
     operationError: ({ method, path }) => faults.takeOperationError(method, path.path),
-    onWrite: (entry, request) => eventGrid.onWrite(world, entry, request),
+    onWrite: (entry, request) => {
+      changes.record(entry, request);
+      eventGrid.onWrite(world, entry, request);
+    },
   };
   const seedAll = async (resources: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> => {
     forget();
@@ -137,7 +142,8 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       const access = world.access();
       const filter = (action: string, subscriptionId: string) =>
         access.filter(principal, action, subscriptionId);
-      return graphSource(store, access.hierarchy, access.readableSubscriptions(principal), filter);
+      const readable = access.readableSubscriptions(principal);
+      return graphSource(store, changes, access.hierarchy, readable, filter);
     },
     kept,
   });
@@ -154,7 +160,8 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       checkAssignments();
     },
     reset: () => {
-      for (const part of [store, journal, faults, operations, eventGrid, throttle, received]) part.clear();
+      for (const part of [store, changes, journal, faults, operations, eventGrid, throttle, received])
+        part.clear();
       forget();
       for (const resource of initial) seed(store, resource);
     },

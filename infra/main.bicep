@@ -61,6 +61,12 @@ param exclusionTag string = ''
 @description('Optional. Also VMs in resource groups that a service manages (AKS, Databricks and others).')
 param includeManagedGroups bool = false
 
+@description('Optional. For a staged roll-out: ids of subscriptions, and only VMs in these. Empty, all in scope.')
+param onlySubscriptions string[] = []
+
+@description('Optional. For a staged roll-out: regions such as eastus, and only VMs in these. Empty, all.')
+param onlyRegions string[] = []
+
 @description('Optional. DeployIfNotExists assigns, AuditIfNotExists only reports, Disabled does nothing.')
 param effect 'DeployIfNotExists' | 'AuditIfNotExists' | 'Disabled' = 'DeployIfNotExists'
 
@@ -153,6 +159,8 @@ var settings = {
   EXCLUDED_SCOPES: join(excludedScopes, ',')
   EXCLUSION_TAG: exclusionTag
   INCLUDE_MANAGED_GROUPS: includeManagedGroups ? 'true' : 'false'
+  ONLY_SUBSCRIPTIONS: join(onlySubscriptions, ',')
+  ONLY_REGIONS: join(onlyRegions, ',')
   EFFECT: effect
   SINGLE_IDENTITY_RULE: singleIdentityRule
   BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: bringYourOwnUserAssignedManagedIdentity ? 'true' : 'false'

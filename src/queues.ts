@@ -29,6 +29,9 @@ export const regionMessageSchema = z.object({
   /** How many VMs this region may still assign; absent when there is no limit. */
   limit: z.int().min(1).optional(),
   traceparent,
+  /** How the earlier runs of the chain ended, for FAILURE_THRESHOLD_PERCENT; absent in the first message. */
+  looked: z.int().min(0).optional(),
+  failed: z.int().min(0).optional(),
 });
 
 /** Look at one VM. Nothing but its id is taken from anybody (R11). */

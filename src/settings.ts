@@ -1,7 +1,14 @@
 // Longer than most files on purpose: every setting of the app is here, and nowhere else.
 import { z } from 'zod';
 import type { ExclusionTag, IdentityMode, Policy } from './domain/policy.ts';
-import { isGuid, isResourceGroupName, parseIdentityId, parseScope, type Scope } from './domain/resourceId.ts';
+import {
+  fold,
+  isGuid,
+  isResourceGroupName,
+  parseIdentityId,
+  parseScope,
+  type Scope,
+} from './domain/resourceId.ts';
 import { isSchedule } from './schedule.ts';
 
 /** A schema for one setting: reads its text, or says what was expected. */
@@ -40,6 +47,13 @@ const scopes = (expected: string, allowVm: boolean) =>
     return parsed.every(fits) ? (parsed as Scope[]) : undefined;
   });
 
+const REGION = /^[A-Za-z0-9]{2,40}$/;
+const listOf = (expected: string, passes: (text: string) => boolean) =>
+  setting(`a comma-separated list of ${expected}`, (text) => {
+    const parts = text.split(',').map((part) => part.trim());
+    return parts.every(passes) ? new Set(parts.map(fold)) : undefined;
+  });
+
 /** When the timer sweeps unless SWEEP_SCHEDULE says otherwise. */
 export const HOURLY = '0 0 * * * *';
 
@@ -60,6 +74,14 @@ export const settingsSchema = z.object({
   INCLUDE_MANAGED_GROUPS: flag()
     .prefault('false')
     .describe('Also VMs in resource groups that a service manages (AKS, Databricks and others).'),
+  ONLY_SUBSCRIPTIONS: listOf('subscription ids (GUIDs)', isGuid)
+    .optional()
+    .describe(
+      'For a staged roll-out: only VMs in these subscriptions, comma-separated. Unset, all in scope.',
+    ),
+  ONLY_REGIONS: listOf('regions such as eastus', (text) => REGION.test(text))
+    .optional()
+    .describe('For a staged roll-out: only VMs in these regions, comma-separated. Unset, all.'),
   EFFECT: choice('DeployIfNotExists', 'AuditIfNotExists', 'Disabled')
     .prefault('DeployIfNotExists')
     .describe(
@@ -95,7 +117,7 @@ export const settingsSchema = z.object({
   BUILT_IN_IDENTITY_RESOURCE_GROUP: groupName()
     .prefault('built-in-identity-rg')
     .describe('Resource group of the identities the app creates, in each subscription.'),
-  BUILT_IN_IDENTITY_RESOURCE_GROUP_LOCATION: matching('a region such as eastus', /^[A-Za-z0-9]{2,40}$/)
+  BUILT_IN_IDENTITY_RESOURCE_GROUP_LOCATION: matching('a region such as eastus', REGION)
     .prefault('eastus')
     .describe('Where that group is created when it is missing.'),
   BUILT_IN_IDENTITY_NAME_PREFIX: identityName(80)
@@ -114,7 +136,7 @@ export const settingsSchema = z.object({
   FAILURE_THRESHOLD_PERCENT: wholeNumber(0, 100)
     .prefault('100')
     .describe(
-      'A region is stopped early when more than this share of its VMs failed, in percent; 100 never stops.',
+      'A region is stopped early when more than this share of the VMs looked at failed, in percent. Until 20 were looked at, the share is of 20; 100 never stops, 0 stops at the first failure.',
     ),
   CONFIRM_AFTER_SECONDS: wholeNumber(0, 600)
     .prefault('12')
@@ -230,6 +252,8 @@ function toSettings(values: Values): Settings {
       singleIdentityRule: values.SINGLE_IDENTITY_RULE,
       exclusionTag: values.EXCLUSION_TAG,
       includeManagedGroups: values.INCLUDE_MANAGED_GROUPS,
+      onlySubscriptions: values.ONLY_SUBSCRIPTIONS,
+      onlyRegions: values.ONLY_REGIONS,
     }),
     resourceGroupLocation: values.BUILT_IN_IDENTITY_RESOURCE_GROUP_LOCATION,
     identityTags: values.IDENTITY_TAGS ?? {},

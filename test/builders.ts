@@ -1,6 +1,6 @@
-import type { VmFacts } from '../src/domain/decide.ts';
 import type { Policy } from '../src/domain/policy.ts';
 import { identityId, parseVmId, type ResourceId } from '../src/domain/resourceId.ts';
+import type { VmFacts } from '../src/domain/rules.ts';
 import type { ResolvedScopes } from '../src/domain/scopes.ts';
 import { vmIdentity } from '../src/domain/vmIdentity.ts';
 
@@ -48,6 +48,8 @@ export function aPolicy(overrides: Partial<Policy> = {}): Policy {
     singleIdentityRule: 'imds',
     exclusionTag: undefined,
     includeManagedGroups: false,
+    onlySubscriptions: undefined,
+    onlyRegions: undefined,
     ...overrides,
   };
 }

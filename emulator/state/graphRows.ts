@@ -1,6 +1,7 @@
 import { TENANT_ID } from '../arm/principals.ts';
 import type { GraphRow, GraphSource } from '../graph/graphSource.ts';
 import type { ArmResource } from './armResource.ts';
+import type { Changes } from './changes.ts';
 import type { Hierarchy } from './managementGroups.ts';
 import { type Entry, type Store, subscriptionOf } from './store.ts';
 
@@ -32,7 +33,6 @@ const EMPTY_TABLES = new Set([
   'patchinstallationresources',
   'policyresources',
   'recoveryservicesresources',
-  'resourcechanges',
   'resourcecontainerchanges',
   'securityresources',
   'servicehealthresources',
@@ -50,6 +50,7 @@ export type Filter = (action: string, subscriptionId: string) => (id: string) =>
  */
 export function graphSource(
   store: Store,
+  changes: Changes,
   tree: Hierarchy,
   readable: ReadonlySet<string>,
   filter: Filter,
@@ -63,6 +64,12 @@ export function graphSource(
           if (shown && mayRead(shown.id)) yield toRow(shown, entry, tree);
         }
       }
+    }
+  }
+
+  function* readableChanges(subscriptions: ReadonlySet<string>): Generator<GraphRow> {
+    for (const { id, type, row } of changes.rows(subscriptions)) {
+      if (filter(`${graphType(type)}/read`, subscriptionOf(id))(id)) yield row;
     }
   }
 
@@ -81,6 +88,7 @@ export function graphSource(
           ? withManagementGroups(containers)
           : containers;
       }
+      if (table === 'resourcechanges') return readableChanges(subscriptions);
       return EMPTY_TABLES.has(table) ? [] : undefined;
     },
   };

@@ -16,6 +16,8 @@ export interface Entry {
   resource: ArmResource;
   /** Goes up by one with every write, at acceptance (wire-behaviour 1.4). */
   version: number;
+  /** What the last write replaced, until somebody noted it. */
+  previous?: ArmResource | undefined;
   /** From when on other services see the resource; an identity cannot be assigned before. */
   visibleAt: number;
   operation?: Operation | undefined;
@@ -114,6 +116,7 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
       const live = known && settle(known);
       if (known && live) {
         if (lag) keepPast(known, known.resource, now);
+        known.previous = known.resource;
         known.resource = resource;
         known.version++;
         return known;

@@ -19,6 +19,8 @@ param excludedScopes = [
 ]
 param exclusionTag = 'identity=manual'
 param includeManagedGroups = true
+param onlySubscriptions = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000003']
+param onlyRegions = ['eastus', 'westeurope']
 param effect = 'AuditIfNotExists'
 param singleIdentityRule = 'always'
 param bringYourOwnUserAssignedManagedIdentity = true

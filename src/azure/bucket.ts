@@ -1,4 +1,4 @@
-import type { ThrottleLimit } from './throttleLimits.ts';
+import type { ThrottleLimit } from '../domain/throttleLimits.ts';
 
 // Requests that were slow on their way arrive in a crowd: this much of a refill is left free for them.
 const SLACK_MS = 2000;

@@ -4,7 +4,10 @@ import { oneLine } from '../domain/printable.ts';
 
 /** Everything an Azure call can fail with. Above this file nobody looks at a status, a code or a message. */
 export type ErrorKind =
-  | Exclude<FailureReason, 'identity-missing' | 'not-kept' | 'operation-failed'>
+  | Exclude<
+      FailureReason,
+      'identity-missing' | 'identity-dead' | 'not-kept' | 'not-removed' | 'no-etag' | 'operation-failed'
+    >
   | 'not-found'
   | 'being-deleted';
 

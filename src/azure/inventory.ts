@@ -1,10 +1,8 @@
-import { hash } from 'node:crypto';
 import { z } from 'zod';
 import type { Policy } from '../domain/policy.ts';
-import { fold, parseVmId, type ResourceId, type Scope } from '../domain/resourceId.ts';
-import { type VmIdentity, vmIdentity } from '../domain/vmIdentity.ts';
+import { fold, type Scope } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
-import { countQuery, goalMissingQuery, listQuery } from './kql.ts';
+import { countQuery, countWantedQuery, renewalCountQuery, type Wanted } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 
@@ -18,6 +16,12 @@ export interface VmCount {
   readonly oldest?: string | null | undefined;
 }
 
+/** The settings that decide about VMs. */
+export interface VmSettings {
+  readonly policy: Policy;
+  readonly excludedScopes: readonly Scope[];
+}
+
 type Clients = Pick<AzureClients, 'resourceGraph'>;
 
 const countRow = z.object({
@@ -27,30 +31,7 @@ const countRow = z.object({
   total: z.number().int().nonnegative(),
   oldest: z.string().nullish(),
 });
-const vmRow = z.object({ id: z.string(), groupSeen: z.string().nullish() });
-
-/** A VM that lacks its goal identity. */
-export interface GoalMissingVm {
-  readonly vm: ResourceId;
-  /** True when Resource Graph showed its resource group, so that the query has judged by it. */
-  readonly groupSeen: boolean;
-}
-
-const listedRow = z.object({
-  id: z.string(),
-  location: z.string(),
-  verdict: z.string(),
-  identityType: z.string().nullish(),
-  identities: z.array(z.string()).nullish(),
-});
-
-/** A VM as Resource Graph shows it. */
-export interface ListedVm {
-  readonly vm: ResourceId;
-  readonly location: string;
-  readonly verdict: string;
-  readonly identity: VmIdentity;
-}
+const wantedRow = countRow.omit({ verdict: true, oldest: true });
 
 /**
  * Counts every VM in scope, or those of one location, by subscription, location and verdict, in Resource Graph,
@@ -87,65 +68,45 @@ export async function countVms(
 }
 
 /**
- * Pages of the VMs of one location, in these subscriptions, that lack their goal identity as far as Resource Graph
- * knows: at most 1,000 a page, each id once. VMs that are written meanwhile leave the answer, and where its pages are
- * counted off anew each time, as nothing says they are not, others move up into pages that were read already. So it
- * is asked again as long as fewer VMs were seen than the `counted` ones and more of them turn up. Remembers a number for
- * each VM and no id. Throws AzureError.
+ * Counts VMs, of one location or of all, that carry a goal identity which is gone, or was deleted and made again since:
+ * one query. Throws AzureError.
  */
-export async function* goalMissingVms(
+export async function countRenewals(
   clients: Clients,
   coverage: Coverage,
-  policy: Policy,
-  excluded: readonly Scope[],
-  location: string,
-  subscriptions: readonly string[],
-  counted = 0,
-): AsyncGenerator<GoalMissingVm[], void, undefined> {
-  const query = goalMissingQuery({ policy, excluded, groups: coverage.groups }, location);
-  const seen = new Set<number>();
-  let before: number;
-  do {
-    before = seen.size;
-    for (const request of inRequests(subscriptions)) {
-      for await (const rows of queryPages(clients, request, query, vmRow)) {
-        const fresh = rows.filter(({ id }) => !seen.has(fingerprint(id)));
-        for (const { id } of fresh) seen.add(fingerprint(id));
-        yield fresh.flatMap(({ id, groupSeen }) => {
-          const vm = parseVmId(id);
-          return vm ? [{ vm, groupSeen: policy.includeManagedGroups || Boolean(groupSeen) }] : [];
-        });
-      }
-    }
-  } while (seen.size < counted && seen.size > before);
-}
-
-/**
- * Pages of the VMs in these subscriptions that have one of these verdicts, with the identities they carry: at most
- * 1,000 a page, ordered by id. What has no readable id is left out. Throws AzureError.
- */
-export async function* listVms(
-  clients: Clients,
-  coverage: Coverage,
-  policy: Policy,
-  excluded: readonly Scope[],
-  among: readonly string[],
-  subscriptions: readonly string[],
-): AsyncGenerator<ListedVm[], void, undefined> {
-  const query = listQuery({ policy, excluded, groups: coverage.groups }, among);
-  for (const request of inRequests(subscriptions)) {
-    for await (const rows of queryPages(clients, request, query, listedRow)) {
-      yield rows.flatMap(({ id, location, verdict, identityType, identities }) => {
-        const vm = parseVmId(id);
-        const userAssignedIdentities = Object.fromEntries((identities ?? []).map((key) => [key, {}]));
-        const identity = vmIdentity({ type: identityType ?? '', userAssignedIdentities });
-        return vm ? [{ vm, location: fold(location), verdict, identity }] : [];
-      });
+  { policy, excludedScopes }: VmSettings,
+  location?: string,
+): Promise<Omit<VmCount, 'verdict'>[]> {
+  const query = renewalCountQuery({ policy, excluded: excludedScopes, groups: coverage.groups }, location);
+  const counts: Omit<VmCount, 'verdict'>[] = [];
+  for (const request of coverage.requests) {
+    for await (const rows of queryPages(clients, request, query, wantedRow)) {
+      counts.push(
+        ...rows.map((row) => ({
+          ...row,
+          subscriptionId: fold(row.subscriptionId),
+          location: fold(row.location),
+        })),
+      );
     }
   }
+  return counts;
 }
 
-// 48 bits of an id: a region of a million VMs has two alike once in five hundred sweeps, and the next sweep finds the one.
-function fingerprint(id: string): number {
-  return hash('sha1', fold(id), 'buffer').readUIntBE(0, 6);
+/** How many such VMs there are in these subscriptions. Throws AzureError. */
+export async function countWanted(
+  clients: Clients,
+  coverage: Coverage,
+  { policy, excludedScopes }: VmSettings,
+  wanted: Wanted,
+  subscriptions: readonly string[],
+): Promise<number> {
+  const query = countWantedQuery({ policy, excluded: excludedScopes, groups: coverage.groups }, wanted);
+  let total = 0;
+  for (const request of inRequests(subscriptions)) {
+    for await (const rows of queryPages(clients, request, query, wantedRow)) {
+      for (const row of rows) total += row.total;
+    }
+  }
+  return total;
 }

@@ -2,7 +2,10 @@ import { goalIdentity } from '../domain/goalIdentity.ts';
 import type { ExclusionTag, Policy } from '../domain/policy.ts';
 import { fold, type Scope } from '../domain/resourceId.ts';
 
-const GROUPS = 'microsoft.resources/subscriptions/resourcegroups';
+/** The type of resource groups in Resource Graph. */
+export const GROUPS = 'microsoft.resources/subscriptions/resourcegroups';
+/** The type of user-assigned identities. */
+export const IDENTITIES = 'microsoft.managedidentity/userassignedidentities';
 const SUBSCRIPTIONS = 'microsoft.resources/subscriptions';
 
 /** The verdict of a VM that lacks its goal identity; every other verdict is a reason code to leave it alone. */
@@ -10,6 +13,11 @@ export const GOAL_MISSING = 'goal-missing';
 
 /** The verdict of a VM that carries its goal identity. */
 export const GOAL_PRESENT = 'goal-present';
+
+// What a VM looks like: the names of its identities without what Azure adds to each, so that pages stay small.
+const LOOKS = `
+| project id, location, provisioningState = tostring(properties.provisioningState), verdict, identityType, identities = bag_keys(identity.userAssignedIdentities)
+| order by id asc`;
 
 /** Which VMs a query looks at. */
 export interface VmFilter {
@@ -31,24 +39,41 @@ export function countQuery(filter: VmFilter, location?: string): string {
 | order by id asc`;
 }
 
+/** Which VMs to list: those of these verdicts, narrowed down further. */
+export interface Wanted {
+  readonly verdicts: readonly string[];
+  readonly location?: string | undefined;
+  /** Only VMs without a system-assigned identity and with exactly so many user-assigned ones. */
+  readonly onlyUserAssigned?: number | undefined;
+}
+
 /**
- * Lists the VMs of one location that lack their goal identity, in a stable order. `groupSeen` is empty where the group of
- * a VM is not shown: it may not be read, so nobody knows whether a service manages it.
+ * Lists VMs that are to be written, in a stable order. `groupSeen` is empty where the group of a VM is not shown: it may
+ * not be read, so nobody knows whether a service manages it.
  */
-export function goalMissingQuery(filter: VmFilter, location: string): string {
-  const seen = filter.policy.includeManagedGroups ? '' : ', groupSeen';
-  return `${verdicts(filter, location, JOIN_GROUPS)}
-| where verdict == ${quote(GOAL_MISSING)}
-| project id, subscriptionId, location${seen}
+export function vmIdsQuery(filter: VmFilter, wanted: Wanted): string {
+  return `${wantedVms(filter, wanted, JOIN_GROUPS)}
+| project id, subscriptionId, location${seen(filter)}
 | order by id asc`;
 }
 
-/** Lists the VMs with one of these verdicts, with the identities they carry, in a stable order. */
-export function listQuery(filter: VmFilter, among: readonly string[]): string {
-  return `${verdicts(filter)}
-| where verdict in (${among.map(quote).join(', ')})
-| project id, location, verdict, identityType, identities = bag_keys(identity.userAssignedIdentities)
+/** Lists VMs with what they look like, in a stable order. */
+export function vmsQuery(filter: VmFilter, wanted: Wanted): string {
+  return `${wantedVms(filter, wanted)}${LOOKS}`;
+}
+
+/** Counts VMs, by subscription and location. */
+export function countWantedQuery(filter: VmFilter, wanted: Wanted): string {
+  return `${wantedVms(filter, wanted)}
+| summarize total = count() by subscriptionId, location
+| project id = strcat(subscriptionId, '/', location), subscriptionId, location, total
 | order by id asc`;
+}
+
+/** Tells what Resource Graph knows of one VM. */
+export function oneVmQuery(filter: VmFilter, id: string): string {
+  return `${verdicts(filter)}
+| where id =~ ${quote(id)}${LOOKS}`;
 }
 
 /** Lists the subscriptions of a request, and those of the resource groups that exist. */
@@ -62,7 +87,62 @@ export function scopesQuery(groups: readonly Scope[]): string {
 | order by id asc`;
 }
 
-// The same rules as domain/decide.ts, in the order of its reasons; a property test holds the two together. Only
+/** Counts VMs that carry a goal identity which is gone, or was deleted and made again, by subscription and location. */
+export function renewalCountQuery(filter: VmFilter, location?: string): string {
+  return `${renewals(filter, location)}
+| summarize total = count() by subscriptionId, location
+| project id = strcat(subscriptionId, '/', location), subscriptionId, location, total
+| order by id asc`;
+}
+
+/** Lists those VMs of one location; `groupSeen` as in `vmIdsQuery`. */
+export function renewalIdsQuery(filter: VmFilter, location: string): string {
+  return `${renewals(filter, location, JOIN_GROUPS)}
+| project id, subscriptionId, location${seen(filter)}
+| order by id asc`;
+}
+
+/** Lists those VMs of every location with what they look like, as having another verdict. */
+export function renewalsQuery(filter: VmFilter, verdict: string): string {
+  return `${renewals(filter)}
+| extend verdict = ${quote(verdict)}${LOOKS}`;
+}
+
+// A central identity may be where the query does not look, so that one that is not found is not gone. Whether Resource
+// Graph shows principals in the identities of a VM is unproven (wire-behaviour, section 5): where it shows none, no VM
+// is said to carry another than the present one.
+function renewals(filter: VmFilter, location?: string, joinGroups?: string): string {
+  const gone = filter.policy.identity.kind === 'ownCentral' ? '' : 'isempty(principal) or ';
+  return `${verdicts(filter, location, joinGroups)}
+| where verdict == ${quote(GOAL_PRESENT)}
+| join kind=leftouter (
+    resources
+    | where type =~ ${quote(IDENTITIES)}
+    | project goal = tolower(id), principal = tolower(tostring(properties.principalId))
+  ) on goal
+| extend carried = tolower(tostring(identity.userAssignedIdentities))
+| where ${gone}(isnotempty(principal) and carried contains 'principalid' and indexof(carried, principal) < 0)`;
+}
+
+function seen({ policy }: VmFilter): string {
+  return policy.includeManagedGroups ? '' : ', groupSeen';
+}
+
+function wantedVms(
+  filter: VmFilter,
+  { verdicts: among, location, onlyUserAssigned }: Wanted,
+  joinGroups?: string,
+): string {
+  const has =
+    onlyUserAssigned === 0
+      ? "keys in ('', '[]')"
+      : `array_length(bag_keys(identity.userAssignedIdentities)) == ${onlyUserAssigned}`;
+  const only = `\n| where not(identityType contains 'systemassigned') and ${has}`;
+  return `${verdicts(filter, location, joinGroups)}
+| where verdict in (${among.map(quote).join(', ')})${onlyUserAssigned === undefined ? '' : only}`;
+}
+
+// The same rules as domain/rules.ts, in the order of its reasons; a property test holds the two together. Only
 // functions that public Resource Graph queries use (azure-facts, section 4 "Dialect"). What Resource Graph gets
 // wrong, being stale, is decided again on a fresh read.
 function verdicts(
@@ -72,6 +152,8 @@ function verdicts(
 ): string {
   const rules = [
     ...excludedRules(excluded),
+    ...notIn('subscriptionId', policy.onlySubscriptions, 'subscription-not-rolled-out'),
+    ...notIn('location', policy.onlyRegions, 'region-not-rolled-out'),
     ...(policy.exclusionTag ? [[hasTag(policy.exclusionTag), 'exclusion-tag']] : []),
     ...(policy.includeManagedGroups ? [] : [['isnotempty(groupOwner)', 'managed-group']]),
     ["tolower(tostring(properties.provisioningState)) == 'deleting'", 'vm-deleting'],
@@ -123,7 +205,12 @@ function excludedRules(excluded: readonly Scope[]): string[][] {
   return conditions.length > 0 ? [[conditions.join(' or '), 'excluded-scope']] : [];
 }
 
-function onlyGroups(groups: readonly Scope[]): string {
+function notIn(column: string, list: ReadonlySet<string> | undefined, reason: string): string[][] {
+  return list === undefined ? [] : [[`${column} !in~ (${[...list].map(quote).join(', ')})`, reason]];
+}
+
+/** Leaves out what is in a subscription of these groups and in none of them. */
+export function onlyGroups(groups: readonly Scope[]): string {
   if (groups.length === 0) return '';
   const subscriptions = new Set(
     groups.map((group) => (group.kind === 'resourceGroup' ? quote(fold(group.subscriptionId)) : '')),
@@ -150,6 +237,6 @@ function hasTag({ name, value }: ExclusionTag): string {
 }
 
 /** A KQL string literal. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }

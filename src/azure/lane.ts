@@ -1,6 +1,6 @@
+import { type LaneId, throttleLimits } from '../domain/throttleLimits.ts';
 import { type Bucket, bucketOf } from './bucket.ts';
 import { type Fifo, fifo } from './fifo.ts';
-import { type LaneId, throttleLimits } from './throttleLimits.ts';
 
 /** A request that waits. */
 export interface Waiter {

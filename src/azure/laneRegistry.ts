@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
+import type { LaneId } from '../domain/throttleLimits.ts';
 import { fifo } from './fifo.ts';
 import { createLane, type Lane } from './lane.ts';
-import type { LaneId } from './throttleLimits.ts';
 
 /** The lanes that are in use or not full again; others are forgotten, so that memory does not grow with VMs seen. */
 export interface LaneRegistry {

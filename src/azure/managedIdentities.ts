@@ -1,3 +1,4 @@
+import type { ManagementLockObject } from '@azure/arm-locks';
 import { fold, type ResourceId, resourceGroupId } from '../domain/resourceId.ts';
 import { inRegion } from './callContext.ts';
 import type { AzureClients } from './clients.ts';
@@ -6,33 +7,45 @@ import { toAzureError } from './errors.ts';
 type Clients = Pick<AzureClients, 'identities' | 'locks' | 'resources'>;
 type Tags = Readonly<Record<string, string>>;
 
-/** True when the identity exists. Throws AzureError. */
-export function identityExists(clients: Clients, id: ResourceId): Promise<boolean> {
-  return exists(clients.identities(id.subscriptionId).userAssignedIdentities.get(id.resourceGroup, id.name));
+/** The principal of the identity, empty where Azure tells none; undefined when it does not exist. Throws AzureError. */
+export async function identityPrincipal(clients: Clients, id: ResourceId): Promise<string | undefined> {
+  const { userAssignedIdentities } = clients.identities(id.subscriptionId);
+  const identity = await unlessMissing(userAssignedIdentities.get(id.resourceGroup, id.name));
+  return identity && (identity.principalId ?? '');
 }
 
-/** Creates the identity; what exists already would be adopted by Azure as it is (PUT is idempotent). Throws AzureError. */
+/** True when the identity exists. Throws AzureError. */
+export async function identityExists(clients: Clients, id: ResourceId): Promise<boolean> {
+  return (await identityPrincipal(clients, id)) !== undefined;
+}
+
+/**
+ * Creates the identity; what exists already would be adopted by Azure as it is (PUT is idempotent). Returns its
+ * principal. Throws AzureError.
+ */
 export async function createIdentity(
   clients: Clients,
   id: ResourceId,
   location: string,
   tags: Tags,
-): Promise<void> {
-  await inRegion(location, () =>
-    clients
-      .identities(id.subscriptionId)
-      .userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, { location, tags: { ...tags } }),
+): Promise<string> {
+  const { userAssignedIdentities } = clients.identities(id.subscriptionId);
+  const resource = { location, tags: { ...tags } };
+  const { principalId } = await inRegion(location, () =>
+    userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, resource),
   );
+  return principalId ?? '';
 }
 
 /** True when the resource group exists. Throws AzureError. */
-export function groupExists(
+export async function groupExists(
   clients: Clients,
   subscriptionId: string,
   resourceGroup: string,
 ): Promise<boolean> {
+  const { resourceGroups } = clients.resources(subscriptionId);
   // Not HEAD, whose answer has no body: a refusal could not say which right is missing.
-  return exists(clients.resources(subscriptionId).resourceGroups.get(resourceGroup));
+  return (await unlessMissing(resourceGroups.get(resourceGroup))) !== undefined;
 }
 
 /** `managedBy` of a resource group; empty when nobody manages it or it does not exist. Throws AzureError. */
@@ -71,20 +84,34 @@ export async function createGroup(
  */
 export async function isLocked(clients: Clients, id: ResourceId): Promise<boolean> {
   const [provider = '', type = ''] = id.id.split('/').slice(-3);
-  const scopes = [
-    id.id,
-    resourceGroupId(id.subscriptionId, id.resourceGroup),
-    `/subscriptions/${id.subscriptionId}`,
-  ];
   const list = clients
     .locks(id.subscriptionId)
     .managementLocks.listAtResourceLevel(id.resourceGroup, provider, '', type, id.name);
-  for await (const lock of list) {
-    const scope = fold(lock.id ?? '').split('/providers/microsoft.authorization/locks/')[0];
-    const protects = lock.level === 'CanNotDelete' || lock.level === 'ReadOnly';
-    if (protects && scopes.some((own) => fold(own) === scope)) return true;
+  return isProtected(id, await lockedScopes(list));
+}
+
+/** Folded ids of everything in a subscription that has a CanNotDelete or ReadOnly lock: one list. Throws AzureError. */
+export function lockedScopesOf(
+  clients: Pick<AzureClients, 'locks'>,
+  subscriptionId: string,
+): Promise<Set<string>> {
+  return lockedScopes(clients.locks(subscriptionId).managementLocks.listAtSubscriptionLevel());
+}
+
+/** True when the identity, its group or its subscription is among the locked scopes, which are folded ids. */
+export function isProtected(id: ResourceId, locked: ReadonlySet<string>): boolean {
+  const { subscriptionId, resourceGroup } = id;
+  const scopes = [id.id, resourceGroupId(subscriptionId, resourceGroup), `/subscriptions/${subscriptionId}`];
+  return scopes.some((scope) => locked.has(fold(scope)));
+}
+
+async function lockedScopes(list: AsyncIterable<ManagementLockObject>): Promise<Set<string>> {
+  const scopes = new Set<string>();
+  for await (const { id, level } of list) {
+    const [scope = ''] = fold(id ?? '').split('/providers/microsoft.authorization/locks/');
+    if (level === 'CanNotDelete' || level === 'ReadOnly') scopes.add(scope);
   }
-  return false;
+  return scopes;
 }
 
 /** Locks the identity against deletion. Throws AzureError. */
@@ -97,13 +124,12 @@ export async function lockIdentity(clients: Clients, id: ResourceId, notes: stri
     });
 }
 
-async function exists(request: Promise<unknown>): Promise<boolean> {
+async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {
   try {
-    await request;
-    return true;
+    return await request;
   } catch (error) {
     const failure = toAzureError(error);
-    if (failure.kind === 'not-found') return false;
+    if (failure.kind === 'not-found') return undefined;
     throw failure;
   }
 }

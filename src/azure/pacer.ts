@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { type Lanes, type LimitName, throttleLimits } from '../domain/throttleLimits.ts';
 import type { Count } from './bucket.ts';
 import { AzureError } from './errors.ts';
 import { fifo } from './fifo.ts';
@@ -16,7 +17,6 @@ import {
 } from './lane.ts';
 import { createLaneRegistry } from './laneRegistry.ts';
 import { LONGEST_WAIT_MS } from './throttleAnswer.ts';
-import { type Lanes, type LimitName, throttleLimits } from './throttleLimits.ts';
 
 /** A request that asks to be let go. */
 export interface Entry extends Lanes {

@@ -1,9 +1,9 @@
 import type { PipelinePolicy, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
 import type { Clock } from '../clock.ts';
+import { type Lanes, lanesOf } from '../domain/throttleLimits.ts';
 import { callContext } from './callContext.ts';
 import { createPacer, type Pass } from './pacer.ts';
 import { countsOf, DEFAULT_REFUSAL_MS, refusedLimit, toldWaitMs } from './throttleAnswer.ts';
-import { type Lanes, lanesOf } from './throttleLimits.ts';
 
 /**
  * Holds every request back until our `share` (0 to 1) of each of Azure's limits it counts in has room for it, and

@@ -1,8 +1,8 @@
 import type { PipelineResponse } from '@azure/core-rest-pipeline';
 import type { Clock } from '../clock.ts';
+import type { LimitName } from '../domain/throttleLimits.ts';
 import type { Count } from './bucket.ts';
 import { type ArmError, parseArmError } from './errors.ts';
-import type { LimitName } from './throttleLimits.ts';
 
 /** Longest a request waits because Azure refuses, ms; what takes longer is the next sweep's business. */
 export const LONGEST_WAIT_MS = 5 * 60_000;

@@ -3,10 +3,10 @@ import {
   createPipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
-import type { VmFacts } from '../domain/decide.ts';
 import type { IdentityPatch } from '../domain/identityPatch.ts';
 import { oneLine } from '../domain/printable.ts';
 import type { ResourceId } from '../domain/resourceId.ts';
+import type { VmFacts } from '../domain/rules.ts';
 import { vmIdentity } from '../domain/vmIdentity.ts';
 import { inRegion } from './callContext.ts';
 import type { AzureClients } from './clients.ts';

@@ -1,20 +1,48 @@
+import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { type Check, examine, subscriptionsOf } from '../remediation/doctor.ts';
+import { exitCodes } from './exitCodes.ts';
 import { explainError } from './explainError.ts';
-import { table } from './present.ts';
 import { startProgress } from './progress.ts';
+import { table } from './table.ts';
 
 /** How a run of `doctor` ended: everything is there, something needs a person, or nothing could be looked at. */
-export type DoctorResult = 'well' | 'gaps' | 'could-not-run';
+type DoctorResult = 'well' | 'gaps' | 'could-not-run';
 
 const QUIET_MS = 1500;
+
+/** `vm-identity doctor`. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description(
+      'look at what sweeps need in every subscription in scope, and say how to mend what is missing',
+    )
+    .option('--json', 'print one JSON line for each check, and a closing summary line')
+    .addHelpText(
+      'after',
+      `
+Looks at settings, sign-in, scopes, rights, resource providers and regions. Writes nothing to Azure.
+
+Examples:
+  vm-identity doctor
+  vm-identity doctor --json | jq 'select(.state == "missing")'`,
+    )
+    .action(async (options: { json?: boolean }) => {
+      const result = await runDoctor(process.env, options.json === true);
+      process.exitCode = {
+        well: exitCodes.done,
+        gaps: exitCodes.someFailed,
+        'could-not-run': exitCodes.couldNotRun,
+      }[result];
+    });
+}
 
 /**
  * Looks at settings, sign-in, scopes, and at what sweeps need in every subscription in scope, and prints a table with a
  * fix beneath each gap; with `json`, one line for each check and a closing summary. Writes nothing to Azure.
  */
-export async function runDoctor(
+async function runDoctor(
   env: Readonly<Record<string, string | undefined>>,
   json: boolean,
 ): Promise<DoctorResult> {

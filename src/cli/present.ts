@@ -1,8 +1,9 @@
-import { type OutcomeName, reasonText, total } from '../domain/outcome.ts';
+import { type OutcomeName, reasonText, type Tally, total } from '../domain/outcome.ts';
 import type { Problem } from '../remediation/problems.ts';
 import type { SweepSummary } from '../remediation/sweep.ts';
 import { shareText } from '../report/share.ts';
 import type { Compliance } from './compliance.ts';
+import { stdoutWidth, table } from './table.ts';
 
 const MOST_PROBLEMS_SHOWN = 20;
 
@@ -18,24 +19,36 @@ export function complianceTable({ subscriptions }: Compliance): string {
     shareText({ vms, compliant }),
     String(excluded),
   ]);
-  return table([['Subscription', 'VMs', 'Compliant', 'Lacking', 'Share', 'Excluded'], ...rows]);
+  return table(
+    [['Subscription', 'VMs', 'Compliant', 'Lacking', 'Share', 'Excluded'], ...rows],
+    stdoutWidth(),
+  );
 }
 
-/** Every outcome and reason with its count, and what the sweep cost. Lines are cut to `columns` characters. */
-export function tallyText({ tally, calls, durationMs }: SweepSummary, columns: number): string {
+/** Every outcome and reason that was counted, with what it means. Lines are at most `width` characters. */
+export function reasonsTable(tally: Tally, width: number): string {
   const rows = Object.entries(tally).flatMap(([name, byReason]) =>
     Object.entries(byReason).map(([reason, times]) => {
       const outcome = { outcome: name, reason } as Parameters<typeof reasonText>[0];
       return [`${name} (${reason})`, String(times), reasonText(outcome).meaning];
     }),
   );
-  const handled = (['assigned', 'failed', 'deferred'] as OutcomeName[]).reduce(
+  return rows.length === 0 ? '  None.' : table([['Outcome', 'VMs', ''], ...rows], width);
+}
+
+/** Every outcome and reason with its count, and what the sweep cost. */
+export function tallyText({
+  tally,
+  calls,
+  durationMs,
+}: Pick<SweepSummary, 'tally' | 'calls' | 'durationMs'>): string {
+  const handled = (['assigned', 'removed', 'failed', 'deferred'] as OutcomeName[]).reduce(
     (sum, name) => sum + total(tally, name),
     0,
   );
   const each = (calls: number) => (handled === 0 ? '' : ` (${(calls / handled).toFixed(2)} per VM)`);
   return [
-    cut(table([['Outcome', 'VMs', ''], ...rows]), columns),
+    reasonsTable(tally, stdoutWidth()),
     '',
     `Calls: ${calls.writes} writes${each(calls.writes)}, ${calls.reads} reads${each(calls.reads)}, ${calls.resourceGraph} Resource Graph queries, in ${(durationMs / 1000).toFixed(1)} s.`,
   ].join('\n');
@@ -51,24 +64,4 @@ export function problemsText(problems: readonly Problem[]): string {
   return ['Needs a person', ...shown, ...(more > 0 ? [`… and ${more} more; --json lists all.`] : [])].join(
     '\n',
   );
-}
-
-/** Rows as a table, the first one its head; columns of numbers are set to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const numeric = (column: number) => column > 0 && /^[\d.%–]+$/.test(rows.at(-1)?.[column] ?? '');
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return numeric(column) ? cell.padStart(width) : cell.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd();
-  return rows.map((row) => `  ${line(row)}`).join('\n');
-}
-
-function cut(text: string, columns: number): string {
-  const lines = text.split('\n');
-  return lines.map((line) => (line.length > columns ? `${line.slice(0, columns - 1)}…` : line)).join('\n');
 }

@@ -17,7 +17,8 @@ export function identityPatch(current: VmIdentity, goal: string): IdentityPatch 
   return {
     identity: {
       type: current.system ? 'SystemAssigned, UserAssigned' : 'UserAssigned',
-      userAssignedIdentities: { [goal]: {} },
+      // Spelled as the VM has it where it carries an earlier one under the same id.
+      userAssignedIdentities: { [current.userAssigned.find((id) => sameId(id, goal)) ?? goal]: {} },
     },
   };
 }

@@ -3,7 +3,7 @@ import { type ResourceId, resourceGroupId } from './resourceId.ts';
 
 type Reasons = typeof reasons;
 
-/** The names of the closed union: assigned, compliant, excluded, deferred, failed (R12). */
+/** The names of the closed union: assigned, removed, compliant, excluded, deferred, failed (R12). */
 export type OutcomeName = keyof Reasons;
 /** The reason codes an outcome can have. */
 export type ReasonOf<N extends OutcomeName> = keyof Reasons[N];
@@ -85,7 +85,7 @@ export type Tally = Record<OutcomeName, Record<string, number>>;
 
 /** A tally with nothing counted. */
 export function emptyTally(): Tally {
-  return { assigned: {}, compliant: {}, excluded: {}, deferred: {}, failed: {} };
+  return { assigned: {}, removed: {}, compliant: {}, excluded: {}, deferred: {}, failed: {} };
 }
 
 /** Counts `times` VMs that ended this way. */

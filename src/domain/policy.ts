@@ -23,4 +23,7 @@ export interface Policy {
   readonly singleIdentityRule: SingleIdentityRule;
   readonly exclusionTag: ExclusionTag | undefined;
   readonly includeManagedGroups: boolean;
+  /** Where a staged roll-out has got to: ids of subscriptions and regions, folded. Everywhere when undefined. */
+  readonly onlySubscriptions: ReadonlySet<string> | undefined;
+  readonly onlyRegions: ReadonlySet<string> | undefined;
 }

@@ -17,8 +17,19 @@ export interface Reason {
 export const reasons = {
   assigned: {
     'goal-added': { meaning: 'The goal identity was added to the VM, and Azure confirmed it.', next: '' },
+    'goal-renewed': {
+      meaning: 'The goal identity had been deleted and made again; the VM has the new one now.',
+      next: '',
+    },
+  },
+  removed: {
+    'goal-removed': {
+      meaning: 'Rollback took the goal identity from the VM, and Azure confirmed it.',
+      next: '',
+    },
   },
   compliant: {
+    'goal-absent': { meaning: 'Rollback found the VM without its goal identity.', next: '' },
     'goal-present': { meaning: 'The VM carries its goal identity already.', next: '' },
     'single-identity': {
       meaning:
@@ -30,6 +41,14 @@ export const reasons = {
     'effect-disabled': { meaning: 'EFFECT is Disabled.', next: '' },
     'out-of-scope': { meaning: 'The VM is in none of the SCOPES.', next: '' },
     'excluded-scope': { meaning: 'The VM is in one of the EXCLUDED_SCOPES.', next: '' },
+    'subscription-not-rolled-out': {
+      meaning: 'ONLY_SUBSCRIPTIONS is set and does not name the subscription of the VM.',
+      next: 'Name {subscription} in ONLY_SUBSCRIPTIONS, or unset it, when the roll-out gets there.',
+    },
+    'region-not-rolled-out': {
+      meaning: 'ONLY_REGIONS is set and does not name the region of the VM.',
+      next: 'Name the region in ONLY_REGIONS, or unset it, when the roll-out gets there.',
+    },
     'exclusion-tag': { meaning: 'The VM has the EXCLUSION_TAG.', next: '' },
     'managed-group': {
       meaning: 'A service such as AKS or Databricks manages the resource group of the VM.',
@@ -51,9 +70,14 @@ export const reasons = {
       meaning: 'FAILURE_THRESHOLD_PERCENT of this region was reached before this VM.',
       next: 'Look at the failures of the region; the next sweep tries again.',
     },
+    contested: {
+      meaning:
+        'Others took the goal identity from the VM three times or more in 14 days, so that it is left to them for a while.',
+      next: 'Have those named in the message keep the identity, or exclude {vm} with EXCLUDED_SCOPES or EXCLUSION_TAG.',
+    },
     interrupted: { meaning: 'The sweep was stopped before this VM.', next: 'The next sweep goes on here.' },
     'still-updating': {
-      meaning: 'Azure accepted the identity but was not finished when looked at.',
+      meaning: 'Azure accepted the write but was not finished when looked at.',
       next: 'The next sweep looks again.',
     },
   },
@@ -69,6 +93,11 @@ export const reasons = {
     'identity-missing': {
       meaning: 'The identity brought for this VM does not exist. It is never created by this app.',
       next: 'Create {identity}, or correct the settings that name it.',
+    },
+    'identity-dead': {
+      meaning:
+        'The VM carries a goal identity that was deleted, and assigning the new one of the same name did not help.',
+      next: 'Take it away, and the next sweep adds the new one: az vm identity remove --ids {vm} --identities {identity}',
     },
     'identity-not-ready': {
       meaning: 'Azure refused the goal identity, as it does while a new one is not visible everywhere.',
@@ -107,6 +136,15 @@ export const reasons = {
     'not-kept': {
       meaning: 'Azure accepted the identity, but the VM did not carry it afterwards.',
       next: 'Find out which tool or policy removes identities from {vm}; the next sweep tries again.',
+    },
+    'not-removed': {
+      meaning: 'Azure accepted the removal, but the VM carried the goal identity afterwards.',
+      next: 'See that the app does not assign it again: EFFECT must not be DeployIfNotExists. Then run rollback again.',
+    },
+    'no-etag': {
+      meaning:
+        'Azure gave no ETag for the VM, so that rollback could not rule out a write by others in between.',
+      next: 'Run rollback again; most answers have one.',
     },
     'operation-failed': {
       meaning: 'Azure accepted the write, and the operation failed afterwards.',

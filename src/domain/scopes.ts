@@ -16,13 +16,12 @@ export interface ResolvedScopes {
   readonly excluded: ScopeSet;
 }
 
-/** True when the VM, its resource group or its subscription is in the set. */
-export function covers(scopes: ScopeSet, vm: ResourceId): boolean {
-  return (
-    scopes.subscriptions.has(fold(vm.subscriptionId)) ||
-    scopes.resourceGroups.has(fold(resourceGroupId(vm.subscriptionId, vm.resourceGroup))) ||
-    scopes.virtualMachines.has(fold(vm.id))
-  );
+/** What of the set covers the VM: the id of its subscription, of its resource group or its own; undefined when nothing does. */
+export function coveredBy(scopes: ScopeSet, vm: ResourceId): string | undefined {
+  const group = resourceGroupId(vm.subscriptionId, vm.resourceGroup);
+  if (scopes.subscriptions.has(fold(vm.subscriptionId))) return `/subscriptions/${vm.subscriptionId}`;
+  if (scopes.resourceGroups.has(fold(group))) return group;
+  return scopes.virtualMachines.has(fold(vm.id)) ? vm.id : undefined;
 }
 
 /**

@@ -7,6 +7,11 @@ export interface VmIdentity {
   readonly user: boolean;
   /** Ids of the user-assigned identities, spelled as Azure returned them. */
   readonly userAssigned: readonly string[];
+  /**
+   * The principal each user-assigned identity had when it was given to the VM, by folded id; empty where Azure says it
+   * has none. Identities that nothing is told of are left out.
+   */
+  readonly principals?: Readonly<Record<string, string>>;
 }
 
 /** The `identity` of an ARM answer. Spellings of `type` with and without the space after the comma occur. */
@@ -23,5 +28,13 @@ export function vmIdentity(identity: ArmIdentity | null | undefined): VmIdentity
     system: names.includes('systemassigned'),
     user: names.includes('userassigned'),
     userAssigned: Object.keys(identity?.userAssignedIdentities ?? {}),
+    principals: Object.fromEntries(
+      Object.entries(identity?.userAssignedIdentities ?? {}).flatMap(principalOf),
+    ),
   };
+}
+
+function principalOf([id, value]: [string, unknown]): [string, string][] {
+  const { principalId } = (value ?? {}) as { principalId?: unknown };
+  return principalId === undefined ? [] : [[fold(id), principalId === null ? '' : String(principalId)]];
 }

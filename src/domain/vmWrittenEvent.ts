@@ -1,16 +1,26 @@
 import { z } from 'zod';
+import type { Policy } from './policy.ts';
 import { fold, parseVmId, type ResourceId, type Scope, sameId } from './resourceId.ts';
 import { mayCover } from './scopes.ts';
+
+/** Why an event is none of ours. */
+export type IgnoredBecause =
+  | 'not-a-vm-write'
+  | 'not-a-vm-id'
+  | 'own-write'
+  | 'out-of-scope'
+  | 'subscription-not-rolled-out';
 
 /** What is to be done about an event: look at a VM, or nothing, and why. */
 export type EventVerdict =
   | { readonly look: ResourceId; readonly writtenAt: string | undefined }
-  | { readonly ignored: 'not-a-vm-write' | 'not-a-vm-id' | 'own-write' | 'out-of-scope' };
+  | { readonly ignored: IgnoredBecause };
 
 /** What an event is judged by, besides itself. */
 export interface EventFilter {
   readonly scopes: readonly Scope[];
   readonly excludedScopes: readonly Scope[];
+  readonly policy: Pick<Policy, 'onlySubscriptions'>;
   /** Client id and object id of the remediator, where known: its own writes come back as events. */
   readonly clientId: string | undefined;
   readonly objectId: string | undefined;
@@ -62,6 +72,10 @@ export function judgeEvent(event: unknown, filter: EventFilter): EventVerdict {
   ];
   if (own.includes(true)) return { ignored: 'own-write' };
   if (!mayCover(filter.scopes, filter.excludedScopes, vm)) return { ignored: 'out-of-scope' };
+  const { onlySubscriptions } = filter.policy;
+  if (onlySubscriptions && !onlySubscriptions.has(fold(vm.subscriptionId))) {
+    return { ignored: 'subscription-not-rolled-out' };
+  }
   const writtenAt = known.eventTime ?? known.time;
   return { look: vm, writtenAt: z.iso.datetime({ offset: true }).safeParse(writtenAt).data };
 }

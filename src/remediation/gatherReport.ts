@@ -8,12 +8,15 @@ import { makeReport, type ReportFacts } from '../report/makeReport.ts';
 import type { Report, ReportSettings } from '../report/report.ts';
 import type { Settings } from '../settings.ts';
 import { listForReport, type ReportListing } from './listForReport.ts';
+import type { Problem } from './problems.ts';
 import { readHistory, readNotes } from './reportBlobs.ts';
 
 /** What a report is to be made of. */
 export interface ReportOrder extends ReportListing {
   /** The sweep that makes it, and when the next one begins; absent when a person asks. */
   readonly sweep?: { readonly id: string; readonly nextAt: string };
+  /** What it found besides VMs. */
+  readonly problems?: readonly Problem[];
 }
 
 /**
@@ -33,11 +36,12 @@ export async function gatherReport(app: App, order: ReportOrder, log: Log): Prom
     ...(order.sweep && { sweep: order.sweep }),
     settings: reportSettings(settings),
     policy: settings.policy,
-    counts: order.counts,
+    counts: order.plan.counts,
     subscriptionNames: order.coverage.subscriptionNames,
     listed,
     unlisted,
     scopeProblems: order.coverage.problems,
+    sweepProblems: order.problems ?? [],
     notes,
     history,
   };

@@ -4,11 +4,12 @@ import {
   createGroup,
   createIdentity,
   groupExists,
-  identityExists,
+  identityPrincipal,
   isLocked,
   lockIdentity,
 } from '../azure/managedIdentities.ts';
 import { createIdentity as createIdentityCommand } from '../domain/azCommands.ts';
+import { isMadeByUs, isToBeLocked } from '../domain/identityRules.ts';
 import type { FailureReason } from '../domain/outcome.ts';
 import { fold, parseIdentityId, type ResourceId, resourceGroupId } from '../domain/resourceId.ts';
 import { stepFor } from './nextSteps.ts';
@@ -19,24 +20,29 @@ import { type Gap, preflight } from './preflight.ts';
 export const LOCK_NOTES =
   'Virtual machines of this subscription use this identity. Deleting it would take it from all of them. Made by vm-identity-remediator.';
 
+/** A goal identity that can be assigned. */
+export interface ReadyIdentity {
+  readonly state: 'ready';
+  /** True when this app has just created it: Compute may not see it for some seconds. */
+  readonly fresh: boolean;
+  /** Its principal; empty when Azure tells none, or does not let us read it. */
+  readonly principal: string;
+  /** Set when the identity is there but could not be locked: why, and what to do. */
+  readonly unlocked: Unlocked | undefined;
+  /** Whether VMs that carry an earlier one under the same id were assigned this one in vain: others need not try. */
+  readonly renewal: { inVain: boolean };
+  /**
+   * Runs an assignment. With a fresh identity the first one goes ahead alone, waiting until Compute sees the
+   * identity, and the others follow: else each of them would be refused once.
+   */
+  admit<T>(assignment: () => Promise<T>): Promise<T>;
+  /** Why Azure refused to let us assign it: on the identity alone, so to whatever other VM, too. */
+  refusal(): Gap | undefined;
+  refuse(why: Gap): void;
+}
+
 /** What became of a goal identity. */
-export type GoalIdentity =
-  | {
-      readonly state: 'ready';
-      /** True when this app has just created it: Compute may not see it for some seconds. */
-      readonly fresh: boolean;
-      /** Set when the identity is there but could not be locked: why, and what to do. */
-      readonly unlocked: Unlocked | undefined;
-      /**
-       * Runs an assignment. With a fresh identity the first one goes ahead alone, waiting until Compute sees the
-       * identity, and the others follow: else each of them would be refused once.
-       */
-      admit<T>(assignment: () => Promise<T>): Promise<T>;
-      /** Why Azure refused to let us assign it: on the identity alone, so to whatever other VM, too. */
-      refusal(): Gap | undefined;
-      refuse(why: Gap): void;
-    }
-  | ({ readonly state: 'failed' } & Gap);
+export type GoalIdentity = ReadyIdentity | ({ readonly state: 'failed' } & Gap);
 
 /** Why an identity could not be locked, and what to do. */
 export type Unlocked = Pick<Required<Gap>, 'detail' | 'next'>;
@@ -70,16 +76,17 @@ export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'set
   const checks = preflight({ clients, settings });
 
   async function ensureIdentity(id: ResourceId, location: string): Promise<GoalIdentity> {
-    const present = await isPresent(id);
-    if (present === false && mode !== 'builtIn') {
+    const found = await look(id);
+    if (found === undefined && !isMadeByUs(policy.identity)) {
       const next = `Create it, or correct the settings that name it: ${createIdentityCommand(id, location)}`;
       return { state: 'failed', reason: 'identity-missing', detail: `${id.id} does not exist.`, next };
     }
+    const fresh = found === undefined;
     const { subscriptionId, resourceGroup } = id;
     const group = fold(resourceGroupId(subscriptionId, resourceGroup));
     const groupPresent =
-      present !== false ||
-      (await once(groupsFound, group, () => groupExists(clients, subscriptionId, resourceGroup)));
+      !fresh || (await once(groupsFound, group, () => groupExists(clients, subscriptionId, resourceGroup)));
+    const present = found === 'unreadable' ? undefined : !fresh;
     const gap = await checks.identity(id, location, { present, groupPresent });
     if (gap) return { state: 'failed', ...gap };
     if (!groupPresent) {
@@ -87,13 +94,17 @@ export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'set
         createGroup(clients, subscriptionId, resourceGroup, resourceGroupLocation, identityTags),
       );
     }
-    if (present === false) await createIdentity(clients, id, location, identityTags);
-    const admit = present === false ? firstAlone() : <T>(assignment: () => Promise<T>) => assignment();
+    const known = found === 'unreadable' ? '' : found?.principal;
+    const principal = known ?? (await createIdentity(clients, id, location, identityTags));
+    const admit = fresh ? firstAlone() : <T>(assignment: () => Promise<T>) => assignment();
+    const unlocked = await ensureLock(id);
     let refusal: Gap | undefined;
     return {
       state: 'ready',
-      fresh: present === false,
-      unlocked: await ensureLock(id),
+      fresh,
+      principal,
+      unlocked,
+      renewal: { inVain: false },
       admit,
       refusal: () => refusal,
       refuse: (why) => {
@@ -103,19 +114,19 @@ export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'set
   }
 
   // An identity of your own may be assigned by whom it cannot be read: then the first assignment tells.
-  async function isPresent(id: ResourceId): Promise<boolean | undefined> {
+  async function look(id: ResourceId): Promise<{ principal: string } | 'unreadable' | undefined> {
     try {
-      return await identityExists(clients, id);
+      const principal = await identityPrincipal(clients, id);
+      return principal === undefined ? undefined : { principal };
     } catch (error) {
       const failure = toAzureError(error);
-      if (failure.kind === 'forbidden' && mode !== 'builtIn') return undefined;
+      if (failure.kind === 'forbidden' && !isMadeByUs(policy.identity)) return 'unreadable';
       throw failure;
     }
   }
 
   async function ensureLock(id: ResourceId): Promise<Unlocked | undefined> {
-    // A central identity of the customer's may not even be in a subscription of ours (R3).
-    if (!lockIdentities || mode === 'ownCentral') return undefined;
+    if (!isToBeLocked(policy.identity, lockIdentities)) return undefined;
     try {
       if (!(await isLocked(clients, id))) await lockIdentity(clients, id, LOCK_NOTES);
       return undefined;

@@ -1,13 +1,15 @@
 import type { App } from '../app.ts';
-import { type ListedVm, listVms, type VmCount } from '../azure/inventory.ts';
+import type { VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING, GOAL_PRESENT } from '../azure/kql.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
+import { type ListedVm, listRenewals, listVms } from '../azure/vmLists.ts';
 import type { Unlisted } from '../report/report.ts';
+import type { Plan } from './plan.ts';
 
 /** Which VMs a report lists. */
 export interface ReportListing {
   readonly coverage: Coverage;
-  readonly counts: readonly VmCount[];
+  readonly plan: Pick<Plan, 'counts' | 'renewals'>;
   /** Also those that carry their goal identity. */
   readonly all?: boolean;
   /** Most VMs to list, default 50,000; the others are counted only, and the report says so. */
@@ -25,8 +27,9 @@ const LISTING_MS = 3 * 60_000;
  */
 export async function listForReport(
   app: Pick<App, 'clients' | 'clock' | 'settings'>,
-  { coverage, counts, all = false, mostRows = MOST_ROWS }: ReportListing,
+  { coverage, plan, all = false, mostRows = MOST_ROWS }: ReportListing,
 ): Promise<{ listed: ListedVm[]; unlisted: Unlisted[] }> {
+  const { counts } = plan;
   const until = app.clock.now() + LISTING_MS;
   // What is excluded as a whole needs no list of its parts.
   const whole = coverage.scopes.excluded.subscriptions;
@@ -34,7 +37,7 @@ export async function listForReport(
   const wanted = open.filter(({ verdict, total }) => total > 0 && (all || verdict !== GOAL_PRESENT));
   const listed: ListedVm[] = [];
   let why = 'they were gone, or new, when they were to be listed';
-  for await (const page of pages(app, coverage, wanted)) {
+  for await (const page of pages(app, coverage, wanted, plan.renewals > 0)) {
     listed.push(...page.slice(0, mostRows - listed.length));
     if (listed.length === mostRows) why = `a report lists at most ${mostRows.toLocaleString('en')}`;
     else if (app.clock.now() >= until) why = 'listing them took too long';
@@ -53,14 +56,15 @@ async function* pages(
   { clients, settings }: Pick<App, 'clients' | 'settings'>,
   coverage: Coverage,
   wanted: readonly VmCount[],
+  renewing: boolean,
 ): AsyncGenerator<ListedVm[], void, undefined> {
   const turn = ({ verdict }: VmCount) => (verdict === GOAL_MISSING ? 0 : verdict === GOAL_PRESENT ? 2 : 1);
   for (const which of [0, 1, 2]) {
     const rows = wanted.filter((row) => turn(row) === which);
     const verdicts = [...new Set(rows.map(({ verdict }) => verdict))];
     const subscriptions = [...new Set(rows.map(({ subscriptionId }) => subscriptionId))];
-    const { policy, excludedScopes } = settings;
-    yield* listVms(clients, coverage, policy, excludedScopes, verdicts, subscriptions);
+    yield* listVms(clients, coverage, settings, { verdicts }, subscriptions);
+    if (which === 0 && renewing) yield* listRenewals(clients, coverage, settings, subscriptions);
   }
 }
 

@@ -1,9 +1,9 @@
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 
-/** How many VMs of a subscription lack their goal identity. */
+/** How many VMs of a subscription are to be written. */
 export interface SubscriptionWork {
   readonly subscriptionId: string;
-  readonly goalMissing: number;
+  readonly vms: number;
 }
 
 /**
@@ -14,14 +14,14 @@ export function portions(work: readonly SubscriptionWork[], size = 1000): Subscr
   const packed: SubscriptionWork[][] = [];
   let open: SubscriptionWork[] = [];
   let filled = 0;
-  for (const subscription of [...work].sort((a, b) => b.goalMissing - a.goalMissing)) {
-    if (open.length > 0 && filled + subscription.goalMissing > size) {
+  for (const subscription of [...work].sort((a, b) => b.vms - a.vms)) {
+    if (open.length > 0 && filled + subscription.vms > size) {
       packed.push(open);
       open = [];
       filled = 0;
     }
     open.push(subscription);
-    filled += subscription.goalMissing;
+    filled += subscription.vms;
   }
   return open.length > 0 ? [...packed, open] : packed;
 }

@@ -1,14 +1,16 @@
+import type { AzureError } from '../azure/errors.ts';
 import type { ScopeProblem } from '../azure/scopeResolution.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { GoalIdentities } from './goalIdentities.ts';
+import type { Plan } from './plan.ts';
 import type { VmReport } from './vm.ts';
 
 /** Something a person should look at: one for each cause, however many VMs it holds back (R13). */
 export interface Problem {
   /** What it is about: a scope, a subscription, an identity or a VM. */
   readonly subject: string;
-  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`. */
+  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`, `renewals-unread`, `locks-unread`. */
   readonly reason: string;
   readonly detail: string;
   readonly next: string;
@@ -18,15 +20,19 @@ export interface Problem {
 
 // These concern one VM each; everything else failed concerns its subscription or the goal identity there.
 const ABOUT_ONE_VM = new Set([
+  'contested',
   'read-only-lock',
   'conflict',
   'not-kept',
+  'not-removed',
+  'no-etag',
   'operation-failed',
   'not-allowed',
   'deny-policy',
 ]);
 const ABOUT_THE_IDENTITY = new Set([
   'identity-missing',
+  'identity-dead',
   'identity-forbidden',
   'identity-not-ready',
   'identity-region',
@@ -39,7 +45,7 @@ export interface Problems {
   add(problem: Omit<Problem, 'vms'>): void;
   /** Adds a scope that cannot be worked on. */
   addScope(problem: ScopeProblem): void;
-  /** Adds the failure of a VM to the problem it belongs to; other outcomes are no problem. */
+  /** Adds a VM that failed, or is contested, to the problem it belongs to; other outcomes are no problem. */
   addFailure(report: VmReport): void;
   /** Everything found, the one that holds back most VMs first. */
   list(): Problem[];
@@ -61,7 +67,7 @@ export function problemCollector(): Problems {
     addScope: ({ scope, message, next }) =>
       entry({ subject: scope, reason: 'scope-unreadable', detail: message, next }),
     addFailure({ vm, goal, outcome }) {
-      if (outcome.outcome !== 'failed') return;
+      if (outcome.outcome !== 'failed' && outcome.reason !== 'contested') return;
       const subject = subjectOf(outcome.reason, vm, goal);
       const detail = outcome.detail ?? reasonText(outcome).meaning;
       entry({ subject, reason: outcome.reason, detail, next: nextStep(outcome, vm, goal) }).vms++;
@@ -91,4 +97,27 @@ export function noticingUnlocked(
 function subjectOf(reason: string, vm: ResourceId, goal: string): string {
   if (ABOUT_ONE_VM.has(reason)) return vm.id;
   return ABOUT_THE_IDENTITY.has(reason) ? goal : `/subscriptions/${vm.subscriptionId}`;
+}
+
+/** Notes that Azure's change history cannot be read, so that contested VMs are written all the same. */
+export function noticingUnread(problems: Problems): (error: AzureError) => void {
+  return ({ message }) => {
+    problems.add({
+      subject: 'resourcechanges',
+      reason: 'history-unread',
+      detail: message,
+      next: 'VMs that others keep changing back are not recognised until it can be read again.',
+    });
+  };
+}
+
+/** Notes that VMs with an identity that is no more could not be counted, so that they count as compliant. */
+export function noteRenewals(problems: Problems, { renewalsUnread }: Pick<Plan, 'renewalsUnread'>): void {
+  if (!renewalsUnread) return;
+  problems.add({
+    subject: 'resources',
+    reason: 'renewals-unread',
+    detail: renewalsUnread.message,
+    next: 'VMs whose goal identity was deleted and made again are not recognised until it can be read again.',
+  });
 }

@@ -22,3 +22,15 @@ export function slots(places: number): Slots {
     },
   };
 }
+
+/** Runs work one after the other where no place is free. */
+export function inSlots({ enter, leave }: Slots): <T>(work: () => Promise<T>) => Promise<T> {
+  return async (work) => {
+    await enter();
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  };
+}

@@ -4,15 +4,19 @@ import { count, outcome } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
 import { nextTime } from '../schedule.ts';
+import { goalIdentities } from './goalIdentities.ts';
+import { relockIdentities } from './identityLocks.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
+import { noteRenewals, noticingUnlocked, problemCollector } from './problems.ts';
 import { recordSweep } from './recording.ts';
 import type { Shared } from './shared.ts';
 import { makeSweepReport } from './sweepReport.ts';
 
 /**
  * Begins a sweep: counts every VM in scope in Resource Graph, writes the compliance report, and returns one message for
- * each region that has work, the one with most first. Reads no VM and writes none. Without leave to write (R7) there are no messages.
+ * each region that has work, the one with most first. Reads no VM, and writes nothing to Azure but locks that are gone.
+ * Without leave to write (R7) there are no messages, and not even those.
  * The messages carry `traceparent`, so that the work belongs to the operation of the sweep.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
@@ -21,7 +25,7 @@ export async function startSweep(
   log: Log,
   traceparent?: string,
 ): Promise<RegionMessage[]> {
-  const { settings, clock } = app;
+  const { settings, clock, clients } = app;
   const { effect } = settings.policy;
   telemetry.event('Heartbeat', { effect }, {});
   if (effect === 'Disabled') {
@@ -31,14 +35,25 @@ export async function startSweep(
   const sweepId = randomUUID();
   const startedAt = clock.now();
   const until = new Date(nextTime(settings.sweepSchedule, clock.now())).toISOString();
-  const { covered, plan, counts } = await counting(async (counts) => {
+  const problems = problemCollector();
+  const { covered, plan, counts, relocked } = await counting(async (counts) => {
     const covered = await coverage();
-    return { covered, counts, plan: await planSweep(app, covered) };
+    const plan = await planSweep(app, covered);
+    const identities = noticingUnlocked(goalIdentities({ clients, settings }), problems);
+    return {
+      covered,
+      plan,
+      counts,
+      relocked: await relockIdentities(app, plan.counts, identities, problems),
+    };
   });
+  const { regions, tally, renewals } = plan;
   for (const problem of covered.problems) log.warn('A scope cannot be worked on', { sweepId, ...problem });
-  const { regions, tally } = plan;
   const blind = plan.counts.length === 0 ? await whyNothingSeen(app, covered) : undefined;
   if (blind) log.error('No virtual machine is seen', { sweepId, ...blind });
+  noteRenewals(problems, plan);
+  for (const goal of relocked) log.warn('Identity locked again: it had lost its lock', { sweepId, goal });
+  for (const problem of problems.list()) log.error('Something needs a person', { sweepId, ...problem });
   const now = clock.now();
   recordSweep(telemetry, 'sweep', {
     ...{ sweepId, effect, until, plan, counts, now, durationMs: now - startedAt },
@@ -59,11 +74,11 @@ export async function startSweep(
     });
   }
   if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
-  await makeSweepReport(
-    app,
-    { coverage: covered, counts: plan.counts, sweep: { id: sweepId, nextAt: until } },
-    log,
-  );
-  log.info('Sweep begun', { sweepId, until, effect, goalMissing: missing, regions: messages.length, tally });
+  const sweep = { id: sweepId, nextAt: until };
+  await makeSweepReport(app, { coverage: covered, plan, problems: problems.list(), sweep }, log);
+  log.info('Sweep begun', {
+    ...{ sweepId, until, effect, goalMissing: missing, renewals },
+    ...{ regions: messages.length, tally },
+  });
   return messages;
 }

@@ -4,13 +4,15 @@ import { count, emptyTally, isPassing } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
 import { noteTaker } from '../report/regionNotes.ts';
+import { contestHistory } from './contests.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noticingUnlocked, problemCollector } from './problems.ts';
+import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { recordRegion, recordVm } from './recording.ts';
 import { remediateRegion } from './region.ts';
 import { keepNotes } from './reportBlobs.ts';
 import type { Shared } from './shared.ts';
+import type { RegionEnd } from './writeRegion.ts';
 
 /**
  * How long one run works on a region, in ms. Well below the function timeout of host.json (30 minutes), and below the
@@ -71,16 +73,19 @@ async function work(
   const problems = problemCollector();
   const notes = noteTaker({ sweepId, location }, () => app.clock.now());
   let left = message.limit ?? Number.POSITIVE_INFINITY;
-  let cut = false;
+  let end: RegionEnd = { cut: false, looked: message.looked ?? 0, failed: message.failed ?? 0 };
   try {
     const coverage = await shared.coverage();
-    const { regions } = await planSweep(app, coverage, location);
+    const plan = await planSweep(app, coverage, location);
+    noteRenewals(problems, plan);
     const identities = noticingUnlocked(goalIdentities(app), problems);
-    const context = { app, scopes: coverage.scopes, identities, exclusive: shared.exclusive };
-    for (const work of regions) {
-      cut = await remediateRegion(context, work, {
-        coverage,
-        takeAssignment: () => left-- > 0,
+    const contests = contestHistory(app, coverage, noticingUnread(problems));
+    const { exclusive } = shared;
+    const context = { app, scopes: coverage.scopes, identities, contests, exclusive };
+    for (const work of plan.regions) {
+      end = await remediateRegion(context, coverage, work, {
+        before: end,
+        takeWrite: () => left-- > 0,
         stopped: () => app.clock.now() >= stopAt,
         onVm: (report) => {
           count(tally, report.outcome);
@@ -106,11 +111,14 @@ async function work(
   for (const problem of problems.list()) {
     log.error(problem.vms > 0 ? 'VMs failed' : 'Something needs a person', { ...about, ...problem });
   }
+  const { cut, looked, failed } = end;
   const goesOn = cut && left > 0 && app.clock.now() < endsAt;
   recordRegion(telemetry, 'sweep', {
     ...{ ...about, goesOn, tally, counts },
     durationMs: app.clock.now() - startedAt,
   });
   log.info('Region worked on', { ...about, goesOn, tally });
-  return goesOn ? { ...message, ...(message.limit !== undefined && { limit: left }) } : undefined;
+  return goesOn
+    ? { ...message, looked, failed, ...(message.limit !== undefined && { limit: left }) }
+    : undefined;
 }

@@ -63,17 +63,17 @@ export async function workVm(
 async function remediateNamed(shared: Shared, vm: ResourceId, log: Log): Promise<VmReport> {
   const { app, exclusive } = shared;
   const from = app.clock.now();
-  const coverage = await shared.coverage().catch(toScopesFailure);
-  if ('outcome' in coverage)
-    return { vm, location: '', goal: '', outcome: coverage, attempts: 0, durationMs: app.clock.now() - from };
-  const { scopes } = coverage;
+  const known = await Promise.all([shared.coverage(), shared.contests()]).catch(toScopesFailure);
+  if ('outcome' in known)
+    return { vm, location: '', goal: '', outcome: known, attempts: 0, durationMs: app.clock.now() - from };
+  const [{ scopes }, contests] = known;
   const identities = noticingUnlocked(await shared.identities(), {
     add: (problem) => log.warn('Identity not locked', { ...problem }),
   });
   const managed = !app.settings.policy.includeManagedGroups;
   const groupManagedBy = async () => (managed ? shared.groupManagedBy(vm) : '');
   const candidate = { vm, location: undefined, groupManagedBy };
-  return urgently(() => remediateVm({ app, scopes, identities, exclusive }, candidate));
+  return urgently(() => remediateVm({ app, scopes, identities, contests, exclusive }, candidate));
 }
 
 function toScopesFailure(error: unknown) {

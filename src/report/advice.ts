@@ -6,6 +6,10 @@ const reportReasons = {
     meaning: 'The VM lacks its goal identity, and how the last look at it ended is not known.',
     next: 'The sweep assigns it, or the next report says why it could not.',
   },
+  'goal-replaced': {
+    meaning: 'The goal identity that the VM carries is no more: it was deleted, or deleted and made again.',
+    next: 'The sweep gives {vm} the one that is there now, or the next report says why it could not.',
+  },
   'goal-lost': {
     meaning: 'The last sweep left the VM with its goal identity, and it lacks it again.',
     next: 'Find out which tool or policy removes identities from {vm}; the sweep assigns it again.',

@@ -1,10 +1,12 @@
-import type { ListedVm, VmCount } from '../azure/inventory.ts';
+import type { VmCount } from '../azure/inventory.ts';
 import type { ScopeProblem } from '../azure/scopeResolution.ts';
+import type { ListedVm } from '../azure/vmLists.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { withIds } from '../domain/outcome.ts';
 import type { Policy } from '../domain/policy.ts';
 import { oneLine } from '../domain/printable.ts';
 import { fold } from '../domain/resourceId.ts';
+import type { Problem } from '../remediation/problems.ts';
 import { adviceOn, ownNext } from './advice.ts';
 import { changesSince } from './changes.ts';
 import { type History, noHistory, withPoint } from './history.ts';
@@ -29,6 +31,8 @@ export interface ReportFacts {
   readonly listed: readonly ListedVm[];
   readonly unlisted: readonly Unlisted[];
   readonly scopeProblems: readonly ScopeProblem[];
+  /** What the sweep that makes the report found besides VMs. */
+  readonly sweepProblems: readonly Problem[];
   /** What the last runs noted, one for each region, of VMs that lack their identity; undefined when that cannot be known. */
   readonly notes: readonly RegionNotes[] | undefined;
   /** Likewise. */
@@ -82,7 +86,14 @@ function reportRows(facts: ReportFacts, nameOf: (id: string) => string): ReportR
     const state = stateOf(verdict);
     const goal = once(goalIdentity(facts.policy.identity, { subscriptionId: vm.subscriptionId, location }));
     const note = state === 'lacking' ? notes.get(fold(vm.id)) : undefined;
-    const reason = state === 'lacking' ? whyLacking(facts, note) : verdict;
+    const reason =
+      state === 'lacking'
+        ? whyLacking(
+            facts,
+            note,
+            identity.userAssigned.some((id) => fold(id) === fold(goal)),
+          )
+        : verdict;
     const { meaning, next } = adviceOn(reason);
     return {
       id: vm.id,
@@ -105,9 +116,10 @@ function reportRows(facts: ReportFacts, nameOf: (id: string) => string): ReportR
   return rows.sort((a, b) => byState(a, b) || compare(a.name, b.name));
 }
 
-function whyLacking(facts: ReportFacts, note: VmNote | undefined): string {
+function whyLacking(facts: ReportFacts, note: VmNote | undefined, carries: boolean): string {
   if (facts.policy.effect === 'AuditIfNotExists') return 'audit-only';
   if (note?.outcome === 'failed' || note?.outcome === 'deferred') return note.reason;
+  if (carries) return 'goal-replaced';
   const settled = note !== undefined && facts.now - Date.parse(note.at) > GRAPH_LAG_MS;
   return settled && (note.outcome === 'assigned' || note.outcome === 'compliant')
     ? 'goal-lost'

@@ -1,4 +1,4 @@
-import { isPassing, withIds } from '../domain/outcome.ts';
+import { isPassing, type Outcome, outcome, withIds } from '../domain/outcome.ts';
 import { oneLine } from '../domain/printable.ts';
 import { reasons } from '../domain/reasons.ts';
 import { fold, parseVmId } from '../domain/resourceId.ts';
@@ -18,14 +18,14 @@ const MOST_PROBLEMS = 1000;
  * subscription has many of a reason, one for all of them. At most 1,000.
  */
 export function reportProblems(
-  facts: Pick<ReportFacts, 'scopeProblems' | 'notes' | 'now' | 'history'>,
+  facts: Pick<ReportFacts, 'scopeProblems' | 'sweepProblems' | 'notes' | 'now' | 'history'>,
   rows: readonly ReportRow[],
   generatedAt: string,
 ): ReportProblem[] {
   const { history } = facts;
   const besides = problemCollector();
   for (const problem of facts.scopeProblems) besides.addScope(problem);
-  for (const problem of notedProblems(facts, rows)) besides.add(problem);
+  for (const problem of [...facts.sweepProblems, ...notedProblems(facts, rows)]) besides.add(problem);
 
   const known = new Map((history?.problems ?? []).map((problem) => [keyOf(problem), problem.since]));
   const comparable = history !== undefined && history.points.length > 0;
@@ -61,7 +61,9 @@ function notedProblems({ notes = [], now }: Pick<ReportFacts, 'notes' | 'now'>, 
 }
 
 function problemsOfVms(rows: readonly ReportRow[]): Problem[] {
-  const held = rows.filter(({ reason, last }) => reason === 'goal-lost' || last?.outcome === 'failed');
+  const held = rows.filter(
+    ({ reason, last }) => reason === 'goal-lost' || reason === 'contested' || last?.outcome === 'failed',
+  );
   const groups = Map.groupBy(held, ({ reason, subscriptionId }) => `${reason} ${subscriptionId}`);
   return [...groups.values()].flatMap((group) => {
     const single = group[0]?.reason === 'goal-lost' ? [] : singleProblems(group);
@@ -73,8 +75,8 @@ function singleProblems(rows: readonly ReportRow[]): Problem[] {
   const collected = problemCollector();
   for (const { id, location, goal, reason, last } of rows) {
     const vm = parseVmId(id);
-    if (!vm || !Object.hasOwn(reasons.failed, reason)) continue;
-    const outcome = { outcome: 'failed', reason: reason as keyof typeof reasons.failed } as const;
+    const outcome = outcomeWith(reason);
+    if (!vm || !outcome) continue;
     const said = {
       ...(last?.detail !== undefined && { detail: last.detail }),
       ...(last?.next !== undefined && { next: last.next }),
@@ -82,6 +84,13 @@ function singleProblems(rows: readonly ReportRow[]): Problem[] {
     collected.addFailure({ vm, location, goal, outcome: { ...outcome, ...said }, attempts: 0 });
   }
   return collected.list();
+}
+
+function outcomeWith(reason: string): Outcome | undefined {
+  if (reason === 'contested') return outcome('deferred', reason);
+  return Object.hasOwn(reasons.failed, reason)
+    ? outcome('failed', reason as keyof typeof reasons.failed)
+    : undefined;
 }
 
 function jointProblem(rows: readonly ReportRow[]): Problem {

@@ -6,7 +6,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Azure } from '../../emulator/azure.ts';
 import { anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
-import { jsonLines, runCli } from '../cli.ts';
+import { cliAgainst, jsonLines } from '../cli.ts';
 
 let azure: Azure;
 before(async () => {
@@ -20,7 +20,7 @@ beforeEach(async () => {
   await azure.seed([vmIn(SUBSCRIPTION, 'vm-a'), vmIn(SUBSCRIPTION, 'vm-b')]);
 });
 
-const cli = (args: string[], env: Record<string, string | undefined> = {}) => runCli(azure, args, env);
+const cli = (args: string[], env: Record<string, string | undefined> = {}) => cliAgainst(azure, args, env);
 
 describe('vm-identity sweep', () => {
   it('--json prints one line for each VM and a closing summary, and nothing else on stdout', async () => {
@@ -190,9 +190,30 @@ describe('vm-identity report', () => {
   });
 });
 
-it('--help is complete and exits 0', async () => {
-  const { code, stdout } = await cli(['sweep', '--help']);
+describe('--help is complete and exits 0:', () => {
+  it('the commands, exit codes and examples', async () => {
+    const { code, stdout } = await cli(['--help']);
 
-  assert.equal(code, 0);
-  assert.match(stdout, /--json/);
+    assert.equal(code, 0);
+    for (const command of ['plan', 'sweep', 'explain', 'rollback', 'report']) {
+      assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+    }
+    assert.match(stdout, /Exit codes:\n {2}0 [\s\S]*130[\s\S]*Examples:/);
+  });
+
+  const options: Record<string, RegExp[]> = {
+    plan: [/--json/, /--limit/],
+    sweep: [/--json/],
+    explain: [/--json/, /<vm id>/],
+    report: [/--format/, /--output/, /--all/],
+    rollback: [/--yes/, /--json/, /--limit/, /EFFECT of the app/],
+  };
+  for (const [command, expected] of Object.entries(options)) {
+    it(command, async () => {
+      const { code, stdout } = await cli([command, '--help']);
+
+      assert.equal(code, 0);
+      for (const text of [...expected, /Example/]) assert.match(stdout, text);
+    });
+  }
 });

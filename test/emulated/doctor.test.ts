@@ -5,7 +5,7 @@ import type { Azure } from '../../emulator/azure.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
 import { anAzure, callsTo, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
-import { jsonLines, runCli } from '../cli.ts';
+import { cliAgainst, jsonLines } from '../cli.ts';
 import { customRole, grant, roleOfList } from '../role.ts';
 
 const READER = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
@@ -34,7 +34,7 @@ afterEach(() => {
 });
 
 const doctor = (env: Record<string, string | undefined> = {}, ...args: string[]) =>
-  runCli(azure, ['doctor', ...args], env);
+  cliAgainst(azure, ['doctor', ...args], env);
 async function checks(env: Record<string, string | undefined> = {}) {
   const { code, stdout, stderr } = await doctor(env, '--json');
   const lines = jsonLines(stdout);

@@ -3,9 +3,10 @@ import { after, before, it } from 'node:test';
 import fc from 'fast-check';
 import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
-import { countVms, goalMissingVms, type ListedVm, listVms } from '../../src/azure/inventory.ts';
+import { countVms } from '../../src/azure/inventory.ts';
 import { GOAL_MISSING } from '../../src/azure/kql.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
+import { type ListedVm, listVms, vmIds } from '../../src/azure/vmLists.ts';
 import { decide } from '../../src/domain/decide.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import { vmIdentity } from '../../src/domain/vmIdentity.ts';
@@ -40,6 +41,8 @@ const anySettings = fc
       `/subscriptions/${first},/subscriptions/${second}/resourceGroups/RG-app-0`,
       `/subscriptions/${first}/resourceGroups/rg-app-1,/subscriptions/${second}/resourceGroups/rg-app-0`,
     ),
+    regions: fc.constantFrom('', 'EastUS', 'eastus2,westeurope,eastus', 'nowhere'),
+    subscriptions: fc.constantFrom('', second.toUpperCase(), `${first},${second}`),
     excluded: fc.constantFrom(
       '',
       `/subscriptions/${second.toUpperCase()}`,
@@ -47,11 +50,13 @@ const anySettings = fc
       `/subscriptions/${second}/resourceGroups/rg-app-0/providers/microsoft.compute/virtualmachines/VM-0000001`,
     ),
   })
-  .map(({ mode, rule, managed, tag, scopes, excluded }) => ({
+  .map(({ mode, rule, managed, tag, scopes, excluded, regions, subscriptions }) => ({
     ...mode,
     SINGLE_IDENTITY_RULE: rule,
     INCLUDE_MANAGED_GROUPS: String(managed),
     EXCLUSION_TAG: tag,
+    ONLY_REGIONS: regions,
+    ONLY_SUBSCRIPTIONS: subscriptions,
     EXCLUDED_SCOPES: excluded,
     ...(scopes && { SCOPES: scopes }),
   }));
@@ -67,9 +72,8 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
       const counts = await countVms(clients, coverage, read.policy, read.excludedScopes);
       const listed = new Set<string>();
       for (const { subscriptionId, location } of counts.filter(({ verdict }) => verdict === GOAL_MISSING)) {
-        const pages = goalMissingVms(clients, coverage, read.policy, read.excludedScopes, location, [
-          subscriptionId,
-        ]);
+        const wanted = { verdicts: [GOAL_MISSING], location };
+        const pages = vmIds(clients, coverage, read, wanted, [subscriptionId]);
         for await (const page of pages)
           for (const { vm, groupSeen } of page) {
             assert.ok(groupSeen);
@@ -81,10 +85,8 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
       const subscriptions = [...new Set(counts.map((row) => row.subscriptionId))];
       const excluded = coverage.scopes.excluded.subscriptions;
       const reported = new Map<string, ListedVm>();
-      const pages = listVms(
-        ...([clients, coverage, read.policy, read.excludedScopes, verdicts] as const),
-        subscriptions.filter((id) => !excluded.has(id)),
-      );
+      const open = subscriptions.filter((id) => !excluded.has(id));
+      const pages = listVms(clients, coverage, read, { verdicts }, open);
       for await (const page of pages) for (const vm of page) reported.set(vm.vm.id.toLowerCase(), vm);
 
       const expected = new Map<string, number>();
@@ -116,7 +118,7 @@ it('Resource Graph and decide agree on every VM of any fleet, under any settings
         if (excluded.has(id.subscriptionId)) continue;
         const row = reported.get(resource.id.toLowerCase());
         assert.equal(row?.verdict, verdict, resource.id);
-        assert.deepEqual(row?.identity, vmIdentity(resource.identity));
+        assert.deepEqual(row?.identity, { ...vmIdentity(resource.identity), principals: {} });
       }
       const actual = new Map<string, number>();
       for (const row of counts) {

@@ -2,9 +2,26 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { countQuery, goalMissingQuery, scopesQuery } from '../../src/azure/kql.ts';
+import {
+  changedOftenQuery,
+  changesQuery,
+  groupsQuery,
+  identitiesQuery,
+  unknownIdentitiesQuery,
+} from '../../src/azure/identityKql.ts';
+import {
+  countQuery,
+  countWantedQuery,
+  oneVmQuery,
+  renewalCountQuery,
+  renewalIdsQuery,
+  renewalsQuery,
+  scopesQuery,
+  vmIdsQuery,
+  vmsQuery,
+} from '../../src/azure/kql.ts';
 import { parseScope } from '../../src/domain/resourceId.ts';
-import { aPolicy, SUBSCRIPTION } from '../builders.ts';
+import { aPolicy, aVmId, SUBSCRIPTION } from '../builders.ts';
 import { analyse } from '../kustoAnalysis.ts';
 import { workspaceColumns } from '../workspace.ts';
 
@@ -28,7 +45,12 @@ const graphColumns = [
   ].map(text),
   ...['sku', 'plan', 'properties', 'tags', 'identity', 'zones', 'extendedLocation'].map(bag),
 ];
-const graphTables = { resources: graphColumns, resourcecontainers: graphColumns };
+const graphTables = {
+  resources: graphColumns,
+  resourcecontainers: graphColumns,
+  resourcechanges: graphColumns,
+};
+const SOME_VM = aVmId('vm').id;
 
 describe('every query shipped, by Microsoft’s own analysis with the tables given,', () => {
   for (const [file, query] of Object.entries(shipped)) {
@@ -45,8 +67,19 @@ describe('every query shipped, by Microsoft’s own analysis with the tables giv
   };
   for (const [name, query] of Object.entries({
     count: countQuery(filter),
-    'goal missing': goalMissingQuery(filter, 'eastus'),
     scopes: scopesQuery(filter.groups),
+    'VM ids': vmIdsQuery(filter, { verdicts: ['goal-missing'], location: 'eastus' }),
+    VMs: vmsQuery(filter, { verdicts: ['goal-missing', 'exclusion-tag'], onlyUserAssigned: 1 }),
+    'wanted count': countWantedQuery(filter, { verdicts: ['goal-missing'], onlyUserAssigned: 0 }),
+    'one VM': oneVmQuery(filter, SOME_VM),
+    'renewal count': renewalCountQuery(filter, 'eastus'),
+    'renewal ids': renewalIdsQuery(filter, 'eastus'),
+    renewals: renewalsQuery(filter, 'goal-missing'),
+    identities: identitiesQuery('built-in-identity-rg', ['built-in-identity-eastus']),
+    'unknown identities': unknownIdentitiesQuery(filter.groups),
+    groups: groupsQuery('built-in-identity-rg'),
+    'changed often': changedOftenQuery('built-in-identity-', 3),
+    changes: changesQuery('built-in-identity-', [SOME_VM]),
   })) {
     it(`is right: the inventory's ${name} query`, () => {
       assert.deepEqual(analyse(query, graphTables), []);

@@ -1,5 +1,6 @@
-import type { ListedVm, VmCount } from '../../src/azure/inventory.ts';
+import type { VmCount } from '../../src/azure/inventory.ts';
 import { GOAL_MISSING } from '../../src/azure/kql.ts';
+import type { ListedVm } from '../../src/azure/vmLists.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
 import { makeReport, type ReportFacts } from '../../src/report/makeReport.ts';
 import type { RegionNotes, VmNote } from '../../src/report/regionNotes.ts';
@@ -13,7 +14,13 @@ export const SWEEP = { id: 'sweep-2', nextAt: '2026-11-24T16:00:00.000Z' };
 export function aListedVm(name: string, more: Partial<Place> = {}): ListedVm {
   const { verdict = GOAL_MISSING, location = 'eastus', group = 'rg-app', subscription = SUBSCRIPTION } = more;
   const identity = more.identity ?? { system: false, user: false, userAssigned: [] };
-  return { vm: aVmId(name, group, subscription), location, verdict, identity };
+  return {
+    vm: aVmId(name, group, subscription),
+    location,
+    verdict,
+    provisioningState: 'Succeeded',
+    identity,
+  };
 }
 
 interface Place {
@@ -41,6 +48,7 @@ export function someFacts(
   return {
     now: NOW,
     sweep: SWEEP,
+    sweepProblems: [],
     settings: {
       scopes: [`/subscriptions/${SUBSCRIPTION}`],
       excludedScopes: [],
@@ -78,7 +86,7 @@ export function someNotes(vms: readonly Partial<VmNote>[], more: Partial<RegionN
     sweepId: 'sweep-1',
     location: 'eastus',
     at: '2026-11-24T14:05:00.000Z',
-    tally: { assigned: {}, compliant: {}, excluded: {}, deferred: {}, failed: {} },
+    tally: { assigned: {}, compliant: {}, excluded: {}, deferred: {}, removed: {}, failed: {} },
     problems: [],
     ...more,
     vms: vms.map((vm) => ({

@@ -39,9 +39,9 @@ export async function demoReport(): Promise<Report> {
     }
     const app = { ...anApp(azure, env), clock };
     const coverage = await shared(app).coverage();
-    const { counts } = await planSweep(app, coverage);
+    const plan = await planSweep(app, coverage);
     const sweep = { id: '6f0c9c1e-7c1b-4a53-9c55-2f6b7e1d8a10', nextAt: new Date(now + HOUR).toISOString() };
-    return await gatherReport(app, { coverage, counts, sweep }, quiet);
+    return await gatherReport(app, { coverage, plan, sweep }, quiet);
   } finally {
     await azure.close();
     await storage.stop();

@@ -273,6 +273,7 @@ describe('what changed', () => {
       compliant: {},
       excluded: {},
       deferred: {},
+      removed: {},
       failed: { forbidden: 1 },
     };
     const old = someNotes([], {

@@ -24,6 +24,8 @@ const bad: Record<string, string> = {
   EXCLUDED_SCOPES: '/subscriptions/nope',
   EXCLUSION_TAG: '=x',
   INCLUDE_MANAGED_GROUPS: 'yes',
+  ONLY_SUBSCRIPTIONS: 'Online Shop',
+  ONLY_REGIONS: 'eastus,west us',
   EFFECT: 'Modify',
   SINGLE_IDENTITY_RULE: 'never',
   BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: '1',
@@ -58,6 +60,8 @@ describe('readSettings', () => {
       singleIdentityRule: 'imds',
       exclusionTag: undefined,
       includeManagedGroups: false,
+      onlySubscriptions: undefined,
+      onlyRegions: undefined,
     });
     assert.ok(Object.isFrozen(settings));
   });
@@ -125,6 +129,17 @@ describe('readSettings', () => {
 
     assert.deepEqual(settings.policy.exclusionTag, { name: 'skip', value: 'a=b' });
     assert.deepEqual(settings.identityTags, { owner: 'me', cost: 'a=b' });
+  });
+
+  it('reads the lists of a staged roll-out, in whatever letter case', () => {
+    const { policy } = readSettings({
+      SCOPES,
+      ONLY_REGIONS: 'EastUS, westeurope',
+      ONLY_SUBSCRIPTIONS: 'ABCDEF00-1111-1111-1111-111111111111',
+    });
+
+    assert.deepEqual(policy.onlyRegions, new Set(['eastus', 'westeurope']));
+    assert.deepEqual(policy.onlySubscriptions, new Set(['abcdef00-1111-1111-1111-111111111111']));
   });
 
   it('never shows a connection string', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Bucket, bucketOf } from '../../../src/azure/bucket.ts';
-import { throttleLimits } from '../../../src/azure/throttleLimits.ts';
+import { throttleLimits } from '../../../src/domain/throttleLimits.ts';
 
 const limits = fc.constantFrom(...Object.values(throttleLimits));
 const shares = fc.integer({ min: 1, max: 100 }).map((percent) => percent / 100);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createPacer, type Pacer, type Pass } from '../../../src/azure/pacer.ts';
-import { lanesOf } from '../../../src/azure/throttleLimits.ts';
+import { lanesOf } from '../../../src/domain/throttleLimits.ts';
 import { type SteppedClock, steppedClock } from '../../steppedClock.ts';
 
 const SHARE = 0.7;

@@ -8,7 +8,7 @@ import {
   lanesOf,
   type ThrottleLimit,
   throttleLimits,
-} from '../../../src/azure/throttleLimits.ts';
+} from '../../../src/domain/throttleLimits.ts';
 import { steppedClock } from '../../steppedClock.ts';
 
 interface Happened {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createHttpHeaders } from '@azure/core-rest-pipeline';
 import { countsOf, refusedLimit, toldWaitMs } from '../../../src/azure/throttleAnswer.ts';
-import { type LimitName, lanesOf } from '../../../src/azure/throttleLimits.ts';
+import { type LimitName, lanesOf } from '../../../src/domain/throttleLimits.ts';
 
 const clock = { now: () => Date.UTC(2026, 0, 1), speed: 1 };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decide } from '../../../src/domain/decide.ts';
+import { decide, decideRollback } from '../../../src/domain/decide.ts';
 import type { Policy } from '../../../src/domain/policy.ts';
 import { reasons } from '../../../src/domain/reasons.ts';
 import type { ResolvedScopes } from '../../../src/domain/scopes.ts';
@@ -117,6 +117,21 @@ const rows: Record<string, Row> = {
     scopes: someScopes({ excluded: { virtualMachines: [aVmId().id] } }),
     expect: 'excluded excluded-scope',
   },
+  'a subscription that the roll-out has not got to': {
+    vm: {},
+    policy: { onlySubscriptions: new Set([OTHER_SUBSCRIPTION]) },
+    expect: 'excluded subscription-not-rolled-out',
+  },
+  'a region that the roll-out has not got to': {
+    vm: { location: 'eastus2' },
+    policy: { onlyRegions: new Set(['eastus']) },
+    expect: 'excluded region-not-rolled-out',
+  },
+  'a subscription and a region that it has got to': {
+    vm: { location: 'East US' },
+    policy: { onlyRegions: new Set(['eastus']), onlySubscriptions: new Set([SUBSCRIPTION]) },
+    expect: 'assign',
+  },
   'the exclusion tag in other letter case, any value': {
     vm: { tags: { Skip: 'x' } },
     policy: { exclusionTag: { name: 'skip', value: undefined } },
@@ -172,7 +187,7 @@ describe('decide', () => {
       ...Object.keys(reasons.compliant).map((reason) => `compliant ${reason}`),
       ...Object.keys(reasons.excluded).map((reason) => `excluded ${reason}`),
       'deferred audit-only',
-    ].filter((outcome) => outcome !== 'excluded vm-gone');
+    ].filter((outcome) => outcome !== 'excluded vm-gone' && outcome !== 'compliant goal-absent');
 
     const covered = new Set(Object.values(rows).map((row) => row.expect));
 
@@ -209,5 +224,47 @@ describe('decide', () => {
         },
       ),
     );
+  });
+});
+
+describe('decideRollback', () => {
+  const rolledBack = (vm: Row['vm'], policy?: Partial<Policy>, scopes = someScopes()) => {
+    const decision = decideRollback(aVm(vm), aPolicy(policy), scopes);
+    return decision.action === 'remove' ? 'remove' : `${decision.outcome.outcome} ${decision.outcome.reason}`;
+  };
+
+  it('removes the goal identity wherever it is, even where it is the only one', () => {
+    assert.equal(rolledBack({ type: 'UserAssigned', ids: [goal.toUpperCase()] }), 'remove');
+    assert.equal(
+      rolledBack({ type: 'SystemAssigned, UserAssigned', ids: [otherIdentity(), goal] }),
+      'remove',
+    );
+  });
+
+  it('has nothing to do where the goal identity is not', () => {
+    assert.equal(rolledBack({}), 'compliant goal-absent');
+    assert.equal(rolledBack({ type: 'UserAssigned', ids: [otherIdentity()] }), 'compliant goal-absent');
+    assert.equal(
+      rolledBack({ type: 'UserAssigned', ids: [regionalIdentity('eastus2')] }),
+      'compliant goal-absent',
+    );
+  });
+
+  it('does not mind the effect, which should be off by then', () => {
+    const vm = { type: 'UserAssigned', ids: [goal] };
+
+    assert.equal(rolledBack(vm, { effect: 'Disabled' }), 'remove');
+    assert.equal(rolledBack(vm, { effect: 'AuditIfNotExists' }), 'remove');
+  });
+
+  it('leaves alone, for the same reason, every VM that assigning leaves alone as excluded', () => {
+    const excluded = Object.entries(rows).filter(
+      ([, { expect }]) => expect.startsWith('excluded') && expect !== 'excluded effect-disabled',
+    );
+    assert.ok(excluded.length >= 9);
+    for (const [name, row] of excluded) {
+      const vm = { ...row.vm, type: 'UserAssigned', ids: [goal] };
+      assert.equal(rolledBack(vm, row.policy, row.scopes), row.expect, name);
+    }
   });
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { carries } from '../../../src/domain/decide.ts';
 import { type IdentityPatch, identityPatch, identityRemoval } from '../../../src/domain/identityPatch.ts';
+import { carries } from '../../../src/domain/rules.ts';
 import { type VmIdentity, vmIdentity } from '../../../src/domain/vmIdentity.ts';
 import { otherIdentity, regionalIdentity } from '../../builders.ts';
 

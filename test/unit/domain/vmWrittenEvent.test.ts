@@ -12,6 +12,7 @@ const scopes = (...texts: string[]) => texts.map((text) => parseScope(text) as S
 const filter: EventFilter = {
   scopes: scopes(`/subscriptions/${SUBSCRIPTION}`),
   excludedScopes: [],
+  policy: { onlySubscriptions: undefined },
   clientId: CLIENT,
   objectId: OBJECT,
 };
@@ -144,6 +145,12 @@ describe('judgeEvent ignores', () => {
       anEvent(),
       'out-of-scope',
       { scopes: scopes(`/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-app2`) },
+    ],
+    [
+      'a subscription that the roll-out has not got to',
+      anEvent(),
+      'subscription-not-rolled-out',
+      { policy: { onlySubscriptions: new Set([OTHER_SUBSCRIPTION]) } },
     ],
     ['nothing at all', undefined, 'not-a-vm-write'],
     ['text', 'event', 'not-a-vm-write'],

@@ -4,9 +4,7 @@ import fc from 'fast-check';
 import { interleave, portions } from '../../../src/remediation/portions.ts';
 import { aVmId, OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../../builders.ts';
 
-const anyWork = fc.array(
-  fc.record({ subscriptionId: fc.uuid(), goalMissing: fc.integer({ min: 1, max: 5000 }) }),
-);
+const anyWork = fc.array(fc.record({ subscriptionId: fc.uuid(), vms: fc.integer({ min: 1, max: 5000 }) }));
 
 describe('portions', () => {
   it('puts every subscription in exactly one portion, and shares one only where all fit a page', () => {
@@ -17,7 +15,7 @@ describe('portions', () => {
         assert.deepEqual(new Set(packed.flat()), new Set(work));
         assert.equal(packed.flat().length, work.length);
         for (const portion of packed) {
-          const vms = portion.reduce((sum, { goalMissing }) => sum + goalMissing, 0);
+          const vms = portion.reduce((sum, { vms }) => sum + vms, 0);
           assert.ok(portion.length === 1 || vms <= 1000);
         }
       }),

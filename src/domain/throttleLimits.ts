@@ -1,4 +1,4 @@
-import { fold, foldLocation } from '../domain/resourceId.ts';
+import { fold, foldLocation } from './resourceId.ts';
 
 /** A bucket of Azure's: what it holds when full, and what it gets back each second. */
 export interface ThrottleLimit {

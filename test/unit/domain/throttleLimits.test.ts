@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { lanesOf } from '../../../src/azure/throttleLimits.ts';
+import { lanesOf } from '../../../src/domain/throttleLimits.ts';
 import { SUBSCRIPTION } from '../../builders.ts';
 
 const group = `https://arm.example/subscriptions/${SUBSCRIPTION}/resourceGroups/Rg`;

@@ -1,0 +1,86 @@
+import type { App } from '../app.ts';
+import type { CallCounts } from '../azure/clients.ts';
+import { toAzureError } from '../azure/errors.ts';
+import { count, outcome, type Tally } from '../domain/outcome.ts';
+import type { Problem, Problems } from './problems.ts';
+import type { VmReport } from './vm.ts';
+import type { RegionEnd, RegionRun, RegionWork } from './writeRegion.ts';
+
+/** Someone who follows a run over all regions. */
+export interface RunObserver {
+  /** Called for each VM looked at, when its end is known. */
+  onVm?(report: VmReport): void;
+  /** Asked before each VM; true ends the run early, what was begun is finished. */
+  stopped?(): boolean;
+}
+
+/** What a run found and did. */
+export interface RunSummary {
+  readonly durationMs: number;
+  /** Every VM in scope, by outcome and reason. */
+  readonly tally: Tally;
+  readonly problems: readonly Problem[];
+  /** Goal identities that had lost their lock and were locked again. */
+  readonly relocked: readonly string[];
+  readonly calls: CallCounts;
+}
+
+/** A run that has begun: takes the time and counts the calls until it is summed up. */
+export function startRun({
+  clock,
+  clients,
+}: App): (tally: Tally, problems: Problems, relocked?: readonly string[]) => RunSummary {
+  const startedAt = clock.now();
+  const before = { ...clients.calls };
+  return (tally, problems, relocked = []) => ({
+    durationMs: clock.now() - startedAt,
+    tally,
+    problems: problems.list(),
+    relocked,
+    calls: {
+      reads: clients.calls.reads - before.reads,
+      writes: clients.calls.writes - before.writes,
+      resourceGraph: clients.calls.resourceGraph - before.resourceGraph,
+    },
+  });
+}
+
+/**
+ * Works on all regions side by side, with one limit on writes for all of them, and counts every VM: those looked at,
+ * and those that a stop kept from being looked at. A region that cannot be read is a problem, and stops no other (R13).
+ */
+export async function allRegions(
+  app: App,
+  regions: readonly RegionWork[],
+  observer: RunObserver,
+  tally: Tally,
+  problems: Problems,
+  workOn: (region: RegionWork, run: RegionRun) => Promise<RegionEnd>,
+): Promise<void> {
+  let left = app.settings.maxAssignments;
+  await Promise.all(
+    regions.map(async (region) => {
+      let reported = 0;
+      try {
+        const { cut } = await workOn(region, {
+          takeWrite: () => left-- > 0,
+          stopped: () => observer.stopped?.() ?? false,
+          onVm: (report) => {
+            reported++;
+            count(tally, report.outcome);
+            problems.addFailure(report);
+            observer.onVm?.(report);
+          },
+        });
+        if (cut) count(tally, outcome('deferred', 'interrupted'), Math.max(0, region.total - reported));
+      } catch (error) {
+        problems.add({
+          subject: region.location,
+          reason: 'region-unread',
+          detail: toAzureError(error).message,
+          next: 'The next sweep tries again.',
+        });
+      }
+    }),
+  );
+}

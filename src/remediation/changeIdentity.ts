@@ -1,0 +1,120 @@
+import type { App } from '../app.ts';
+import { type AzureError, toAzureError } from '../azure/errors.ts';
+import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
+import type { IdentityPatch } from '../domain/identityPatch.ts';
+import { type Outcome, outcome } from '../domain/outcome.ts';
+import { fold, type ResourceId } from '../domain/resourceId.ts';
+import { failureReason } from './goalIdentities.ts';
+import { stepFor } from './nextSteps.ts';
+import type { Known, Started, VmReport } from './vm.ts';
+
+/** A change of the identities of one VM. */
+export interface Change {
+  /** Decides on a fresh reading: the PATCH to send, or how it ends without one. */
+  decide(reading: VmReading): { readonly patch: IdentityPatch } | { readonly end: Outcome };
+  /** True when a refusal that is no conflict may be over after another reading. Attempts count from 1. */
+  mayPass?(failure: AzureError, attempt: number): boolean;
+  /** How it ended, by a reading after the operation. */
+  confirmed(reading: VmReading): Outcome;
+}
+
+const MAX_ATTEMPTS = 6;
+
+/**
+ * Reads the VM, decides, and sends the PATCH with the ETag of that reading; a conflict is read and decided again,
+ * bounded times (R10). Returns once Azure accepted it. `first` is a reading already made. Throws AzureError of reads.
+ */
+export async function changeIdentity(
+  app: App,
+  known: Known,
+  change: Change,
+  first?: VmReading,
+): Promise<Started> {
+  const { vm } = known;
+  const end = (result: Outcome, attempts: number): Started => ({
+    state: 'ended',
+    report: { ...known, outcome: result, attempts },
+  });
+  let reading = first ?? (await readVm(app.clients, vm));
+  for (let attempt = 1; ; attempt++) {
+    const decision = change.decide(reading);
+    if ('end' in decision) return end(decision.end, attempt - 1);
+    try {
+      const operationUrl = await patchVmIdentity(
+        app.clients,
+        vm,
+        reading.facts.location,
+        decision.patch,
+        reading.etag,
+      );
+      return { state: 'accepted', confirm: () => confirm(app, known, change, attempt, operationUrl) };
+    } catch (error) {
+      const failure = toAzureError(error);
+      const again = failure.kind === 'conflict' || (change.mayPass?.(failure, attempt) ?? false);
+      if (attempt >= MAX_ATTEMPTS || !again) return end(outcomeOfError(app, vm, failure), attempt);
+      await app.clock.sleep(backoffMs(failure, attempt, app.random));
+      reading = await readVm(app.clients, vm);
+    }
+  }
+}
+
+/** How a VM ends that an Azure error stopped. */
+export function outcomeOfError(app: Pick<App, 'settings'>, vm: ResourceId, failure: AzureError): Outcome {
+  if (failure.kind === 'not-found') return outcome('excluded', 'vm-gone');
+  if (failure.kind === 'being-deleted') return outcome('excluded', 'vm-deleting');
+  const next = stepFor(app.settings, failure, vm.subscriptionId);
+  return outcome('failed', failureReason(failure), failure.message, next);
+}
+
+// Compute refills 4 writes a minute for one VM after a burst of 12 (azure-facts, section 2): six tries fit.
+function backoffMs(failure: AzureError, attempt: number, random: () => number): number {
+  const base = failure.kind === 'conflict' ? 250 : 2_000;
+  return base * 2 ** (attempt - 1) * (0.75 + random() / 2);
+}
+
+async function confirm(
+  app: App,
+  known: Known,
+  change: Change,
+  attempts: number,
+  operationUrl: string | undefined,
+): Promise<VmReport> {
+  const { vm } = known;
+  const end = (result: Outcome): VmReport => ({ ...known, outcome: result, attempts });
+  try {
+    await app.clock.sleep(app.settings.confirmAfterMs);
+    const reading = await readVm(app.clients, vm);
+    const state = fold(reading.facts.provisioningState);
+    if (state === 'updating' || state === 'creating') return end(outcome('deferred', 'still-updating'));
+    const { failure, unread } = state === 'failed' ? await readOperation(app, vm, operationUrl) : {};
+    if (failure) return end(outcomeOfOperation(app, vm, failure));
+    const result = change.confirmed(reading);
+    return end(unread && result.outcome === 'failed' ? outcomeUnread(app, vm, unread) : result);
+  } catch (error) {
+    return end(outcomeOfError(app, vm, toAzureError(error)));
+  }
+}
+
+async function readOperation(
+  app: App,
+  vm: ResourceId,
+  operationUrl: string | undefined,
+): Promise<{ failure?: AzureError | undefined; unread?: AzureError }> {
+  try {
+    return { failure: await operationError(app.clients, vm, operationUrl, app.armEndpoint) };
+  } catch (error) {
+    return { unread: toAzureError(error) };
+  }
+}
+
+function outcomeOfOperation(app: App, vm: ResourceId, failure: AzureError): Outcome {
+  const next = stepFor(app.settings, failure, vm.subscriptionId);
+  const reason = failureReason(failure);
+  const vague = reason === 'transient' || reason === 'unexpected';
+  return outcome('failed', vague ? 'operation-failed' : reason, failure.message, next);
+}
+
+function outcomeUnread(app: App, vm: ResourceId, unread: AzureError): Outcome {
+  const next = stepFor(app.settings, unread, vm.subscriptionId);
+  return outcome('failed', 'operation-failed', `Why could not be read: ${unread.message}`, next);
+}

@@ -1,0 +1,128 @@
+import type { App } from '../app.ts';
+import type { FoundVm } from '../azure/vmLists.ts';
+import { type SoFar, tooManyFailed } from '../domain/failureThreshold.ts';
+import { goalIdentity } from '../domain/goalIdentity.ts';
+import { type Outcome, outcome } from '../domain/outcome.ts';
+import { interleave, portions, type SubscriptionWork, shuffle } from './portions.ts';
+import { slots } from './slots.ts';
+import type { Started, VmReport } from './vm.ts';
+
+/** The VMs of one region that have to be written, as counted by Resource Graph. */
+export interface RegionWork {
+  readonly location: string;
+  /** How many VMs, all subscriptions together. */
+  readonly total: number;
+  readonly subscriptions: readonly SubscriptionWork[];
+  /** True when some of them carry a goal identity that is no more, so that they are listed by a query of their own. */
+  readonly renewing?: boolean;
+}
+
+/** Limits that a region shares with the rest of the run, and a way to hear of each VM. */
+export interface RegionRun {
+  /** How earlier runs on the same region ended; counts for FAILURE_THRESHOLD_PERCENT. */
+  readonly before?: SoFar;
+  /** Takes one from what may still be written; false when nothing is left. */
+  takeWrite(): boolean;
+  /** True once the work should stop: what was begun is finished, the rest is not looked at. */
+  stopped(): boolean;
+  onVm(report: VmReport): void;
+}
+
+/** What is to be written. */
+export interface Writer {
+  /** Pages of the VMs of these subscriptions, of which so many were counted. Throws AzureError. */
+  pages(subscriptions: readonly string[], counted: number): AsyncIterable<readonly FoundVm[]>;
+  /** Why no VM may be written; undefined when they may. */
+  readonly heldBack: Outcome | undefined;
+  /** Begins with one VM. Never throws. */
+  start(found: FoundVm): Promise<Started>;
+}
+
+/** How a region ended. */
+export interface RegionEnd extends SoFar {
+  /** True when it was stopped before its end. */
+  readonly cut: boolean;
+}
+
+// For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to hold in
+// memory. Portions have places of their own, so that one subscription's trouble keeps no other one waiting.
+const VMS_AT_ONCE = 16;
+const PORTIONS_AT_ONCE = 8;
+
+/**
+ * Pages through the VMs of one region, one subscription in turn with the others, begins with each and reports each VM
+ * looked at exactly once. The limits of every writer are kept here: how many VMs, and FAILURE_THRESHOLD_PERCENT.
+ * Holds at most some pages of ids in memory, and a number for each VM. Throws AzureError when Resource Graph cannot be read.
+ */
+export async function writeRegion(
+  app: App,
+  { location, total, subscriptions }: RegionWork,
+  run: RegionRun,
+  writer: Writer,
+): Promise<RegionEnd> {
+  const { policy, failureThreshold } = app.settings;
+  const portionSlots = slots(PORTIONS_AT_ONCE);
+  const running = new Set<Promise<void>>();
+  let { looked, failed } = run.before ?? { looked: 0, failed: 0 };
+  let cut = false;
+
+  const whyNot = (): Outcome | undefined => {
+    if (writer.heldBack) return writer.heldBack;
+    if (tooManyFailed({ looked, failed }, total, failureThreshold)) {
+      return outcome('deferred', 'failure-threshold');
+    }
+    return run.takeWrite() ? undefined : outcome('deferred', 'sweep-limit');
+  };
+
+  function begin(found: FoundVm, ended: () => void): void {
+    const begun = writer
+      .start(found)
+      .finally(ended)
+      .then(async (start) => {
+        // Counted when accepted, as failures are at once: else the share of failures would look too high meanwhile.
+        looked++;
+        const report = start.state === 'ended' ? start.report : await start.confirm();
+        if (report.outcome.outcome === 'failed') failed++;
+        run.onVm(report);
+      });
+    running.add(begun);
+    void begun.finally(() => running.delete(begun));
+  }
+
+  async function writePortion(portion: readonly SubscriptionWork[]): Promise<void> {
+    const vmSlots = slots(VMS_AT_ONCE);
+    await portionSlots.enter();
+    try {
+      const ids = portion.map(({ subscriptionId }) => subscriptionId);
+      cut ||= run.stopped();
+      if (cut) return;
+      const counted = portion.reduce((sum, { vms }) => sum + vms, 0);
+      for await (const page of writer.pages(ids, counted)) {
+        for (const found of interleave(page)) {
+          await vmSlots.enter();
+          cut ||= run.stopped();
+          if (cut) return;
+          const held = whyNot();
+          if (!held) {
+            begin(found, vmSlots.leave);
+            continue;
+          }
+          vmSlots.leave();
+          const { vm } = found;
+          const goal = goalIdentity(policy.identity, { ...vm, location });
+          run.onVm({ vm, location, goal, outcome: held, attempts: 0 });
+        }
+      }
+    } finally {
+      portionSlots.leave();
+    }
+  }
+
+  // In another order each time: were the first portions all VMs that fail, they would hold up the same ones forever.
+  const inTurn = shuffle(portions(subscriptions), app.random);
+  const results = await Promise.allSettled(inTurn.map(writePortion));
+  await Promise.all(running);
+  const broken = results.find((result) => result.status === 'rejected');
+  if (broken) throw broken.reason;
+  return { cut, looked, failed };
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Azure } from '../../emulator/azure.ts';
+import { total } from '../../src/domain/outcome.ts';
+import type { Log } from '../../src/log.ts';
+import type { RegionMessage } from '../../src/queues.ts';
+import { shared } from '../../src/remediation/shared.ts';
+import { startSweep } from '../../src/remediation/startSweep.ts';
+import { sweep } from '../../src/remediation/sweep.ts';
+import { workRegion } from '../../src/remediation/workRegion.ts';
+import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+
+let azure: Azure;
+before(async () => {
+  azure = await anAzure();
+});
+after(() => azure.close());
+beforeEach(() => azure.store.clear());
+afterEach(() => {
+  azure.journal.clear();
+  azure.faults.clear();
+});
+
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const lockOn = ({ id }: { id: string }) => ({
+  id: `${id}/providers/Microsoft.Authorization/locks/l`,
+  properties: { level: 'ReadOnly' },
+});
+
+/** VMs, some of which no write gets through to. */
+async function seedFleet(vms: readonly { region: string; subscription: string; locked: boolean }[]) {
+  azure.store.clear();
+  azure.journal.clear();
+  for (const [n, { region, subscription, locked }] of vms.entries()) {
+    const vm = vmIn(subscription, `vm-${n}`, { location: region });
+    await azure.seed(locked ? [vm, lockOn(vm)] : [vm]);
+  }
+}
+
+/** Every message of a sweep and all that follow from it, each run with little time. Returns how many runs it took. */
+async function runChains(settings: Record<string, string>, budgetMs: number): Promise<number> {
+  const one = shared(anApp(azure, settings));
+  let runs = 0;
+  for (const message of await startSweep(one, silent)) {
+    let next: RegionMessage | undefined = message;
+    for (; next && runs < 100; runs++) {
+      // More each time, so that a slow machine comes to an end, too.
+      next = await workRegion(one, next, silent, { redelivered: false, budgetMs: budgetMs * (1 + runs / 5) });
+    }
+  }
+  return runs;
+}
+
+const aFleet = fc.array(
+  fc.record({
+    region: fc.constantFrom('eastus', 'westeurope', 'westus'),
+    subscription: fc.constantFrom(SUBSCRIPTION, OTHER_SUBSCRIPTION),
+    locked: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 40 },
+);
+
+describe('MAX_ASSIGNMENTS_PER_SWEEP holds for any fleet:', () => {
+  it('in a sweep of the command line', async () => {
+    await fc.assert(
+      fc.asyncProperty(aFleet, fc.integer({ min: 1, max: 45 }), async (fleet, limit) => {
+        await seedFleet(fleet);
+
+        const { tally } = await sweep(anApp(azure, { MAX_ASSIGNMENTS_PER_SWEEP: String(limit) }));
+
+        assert.ok(callsTo(azure, /PATCH/, VM_PATH) <= limit);
+        assert.equal(total(tally, 'deferred'), Math.max(0, fleet.length - limit));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('in the chains of messages of the timer', async () => {
+    await fc.assert(
+      fc.asyncProperty(aFleet, fc.integer({ min: 1, max: 45 }), async (fleet, limit) => {
+        await seedFleet(fleet);
+        azure.faults.clear();
+        azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 10 });
+
+        await runChains({ MAX_ASSIGNMENTS_PER_SWEEP: String(limit) }, 25);
+
+        assert.ok(callsTo(azure, /PATCH/, VM_PATH) <= limit);
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
+
+describe('FAILURE_THRESHOLD_PERCENT', () => {
+  const fleet = (good: number, locked: number) =>
+    Array.from({ length: good + locked }, (_, n) => ({
+      region: 'eastus',
+      subscription: SUBSCRIPTION,
+      locked: n < locked,
+    }));
+
+  it('stops a region whose VMs fail, and says so of those it did not get to', async () => {
+    await seedFleet(fleet(0, 200));
+
+    const { tally } = await sweep(anApp(azure, { FAILURE_THRESHOLD_PERCENT: '10' }));
+
+    // What 16 places had begun is finished.
+    assert.ok(total(tally, 'failed') <= 3 + 16, `${total(tally, 'failed')} failed`);
+    assert.equal(tally.deferred['failure-threshold'], 200 - total(tally, 'failed'));
+  });
+
+  it('does not stop a region for the failures it allows, wherever they come', async () => {
+    await seedFleet(fleet(40, 2));
+
+    const { tally } = await sweep(anApp(azure, { FAILURE_THRESHOLD_PERCENT: '10' }));
+
+    assert.equal(total(tally, 'assigned'), 40);
+    assert.equal(total(tally, 'deferred'), 0);
+  });
+
+  it('stops no other region', async () => {
+    await seedFleet([...fleet(0, 60), ...fleet(5, 0).map((vm) => ({ ...vm, region: 'westus' }))]);
+
+    const { tally } = await sweep(anApp(azure, { FAILURE_THRESHOLD_PERCENT: '10' }));
+
+    assert.equal(total(tally, 'assigned'), 5);
+  });
+
+  it('counts over the runs of a chain, and ends it', async () => {
+    await seedFleet(fleet(0, 60));
+    azure.faults.add({ method: 'PATCH', path: '', times: 1000, headers: {}, latencyMs: 250 });
+
+    const runs = await runChains({ FAILURE_THRESHOLD_PERCENT: '90' }, 80);
+
+    // Alone, no run gets further than its 16 places, and it takes more than 18 failures.
+    assert.ok(runs > 1, 'one run saw it all');
+    assert.ok(callsTo(azure, /PATCH/, VM_PATH) <= 18 + 2 * 16, `${callsTo(azure, /PATCH/, VM_PATH)} writes`);
+  });
+});
