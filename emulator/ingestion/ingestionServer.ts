@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Certificate } from '../arm/certificate.ts';
 import { ArmError } from '../arm/errors.ts';
+import { type Principal, remediator } from '../arm/principals.ts';
 import type { Tokens } from '../arm/tokens.ts';
 import type { Fault, Faults } from '../control/faults.ts';
 import { envelopeSchema, type Received } from './received.ts';
@@ -22,6 +23,7 @@ export interface IngestionParts {
 }
 
 const TRACK = /^\/v2(\.1)?\/track$/;
+const WITHOUT_SIGN_IN = '/v2/track';
 const AUDIENCE = 'https://monitor.azure.com';
 const LARGEST_BODY = 64 * 1024 * 1024;
 
@@ -49,15 +51,14 @@ async function serve(parts: IngestionParts, request: FastifyRequest, reply: Fast
   const path = (request.raw.url ?? '').split('?')[0] ?? '';
   const fault = parts.faults.take(request.method, path);
   if (fault) {
-    await delay(fault.latencyMs / parts.speed);
+    await delay(fault.latencyMs / parts.speed, undefined, { ref: false });
     if (fault.reset === 'before') return breakConnection(request, reply);
   }
   if (!TRACK.test(path) || request.method !== 'POST') {
     return reply.status(501).send({ message: `The embedded Azure has no ${request.method} ${path}.` });
   }
-  const refused = refusal(parts, request);
-  if (refused)
-    return answer(reply, refused.status, 0, [{ index: 0, statusCode: refused.status, ...refused }]);
+  const refused = refusal(parts, path, request.headers.authorization);
+  if (refused) return answer(reply, refused.statusCode, 0, [{ index: 0, ...refused }]);
   if (fault?.status !== undefined && fault.status !== 206)
     return reply.status(fault.status).headers(fault.headers).send(fault.body);
   let items: unknown[];
@@ -70,7 +71,7 @@ async function serve(parts: IngestionParts, request: FastifyRequest, reply: Fast
   const errors = items.flatMap((item, index) => take(parts, item, index, fault));
   if (fault?.reset === 'after') return breakConnection(request, reply);
   const status = errors.length === 0 ? 200 : errors.length < items.length ? 206 : (fault?.status ?? 400);
-  return answer(reply, status, items.length, errors);
+  return answer(reply.headers(fault?.headers ?? {}), status, items.length, errors);
 }
 
 // A fault of status 206 refuses every other item as the service does one that it is too busy for.
@@ -93,22 +94,38 @@ function take(
   return [];
 }
 
-// With local authentication off, no token is 401 and one for somebody else 403 (learn.microsoft.com,
-// azure-monitor/app/azure-ad-authentication, "Troubleshooting").
-function refusal({ tokens, localAuthDisabled }: IngestionParts, request: FastifyRequest) {
-  const { authorization } = request.headers;
-  if (authorization === undefined) {
-    return localAuthDisabled ? { status: 401, message: 'Authentication required' } : undefined;
+// What each status says: BaseSDK's AuthenticationTransmissionPolicy of ApplicationInsights-dotnet, and
+// learn.microsoft.com, azure-monitor/app/azure-ad-authentication, "Troubleshooting". The remediator alone has the role
+// Monitoring Metrics Publisher here, as where infra/ deploys.
+function refusal(
+  { tokens, localAuthDisabled }: IngestionParts,
+  path: string,
+  authorization: string | undefined,
+): Omit<ItemError, 'index'> | undefined {
+  if (path === WITHOUT_SIGN_IN && localAuthDisabled) {
+    return { statusCode: 400, message: 'Incorrect API was used - v2 API does not support authentication' };
   }
+  if (authorization === undefined && !localAuthDisabled) return undefined;
+  const caller = signedIn(tokens, authorization);
+  if (!caller)
+    return { statusCode: 401, message: 'Unauthorized - please provide the valid authorization token' };
+  if (caller.objectId === remediator.objectId) return undefined;
+  return {
+    statusCode: 403,
+    message:
+      'Forbidden - provided credentials do not grant the access to ingest the telemetry into the component',
+  };
+}
+
+function signedIn(tokens: Tokens, authorization: string | undefined): Principal | undefined {
   try {
-    tokens.check(authorization);
+    const caller = tokens.check(authorization);
+    const payload = JSON.parse(Buffer.from(authorization?.split('.')[1] ?? '', 'base64url').toString());
+    return String(payload.aud).replace(/\/+$/, '') === AUDIENCE ? caller : undefined;
   } catch (error) {
     if (!(error instanceof ArmError)) throw error;
-    return { status: 401, message: 'The token is not valid' };
+    return undefined;
   }
-  const payload = JSON.parse(Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString());
-  if (String(payload.aud).replace(/\/+$/, '') === AUDIENCE) return undefined;
-  return { status: 403, message: `The token is for ${payload.aud}, not for ${AUDIENCE}` };
 }
 
 function readItems(request: FastifyRequest): unknown[] {
@@ -128,7 +145,8 @@ function answer(
   itemsReceived: number,
   errors: readonly ItemError[],
 ): FastifyReply {
-  return reply.status(status).send({ itemsReceived, itemsAccepted: itemsReceived - errors.length, errors });
+  const itemsAccepted = Math.max(0, itemsReceived - errors.length);
+  return reply.status(status).send({ itemsReceived, itemsAccepted, errors });
 }
 
 function breakConnection(request: FastifyRequest, reply: FastifyReply): FastifyReply {
