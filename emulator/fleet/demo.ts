@@ -74,14 +74,18 @@ function* identities(): Generator<unknown> {
       yield { id: identityId({ subscriptionId }, 'rg-identities', name), location: 'eastus' };
     }
   }
-  // Made by the policy before, in its own letter case, lock and all.
-  for (const location of LOCATIONS) {
-    const id = policyIdentity({ subscriptionId: ANALYTICS, location });
-    yield { id, location };
-    yield {
-      id: `${id}/providers/Microsoft.Authorization/locks/CanNotDeleteLock-Built-In-Identity-${location}`,
-      properties: { level: 'CanNotDelete', notes: 'Please do not delete this User-assigned identity' },
-    };
+  // Made by the policy before, in its own letter case, lock and all. One of the shop's was deleted since, so that some
+  // VMs carry an identity that is no more.
+  for (const subscriptionId of [SHOP, ANALYTICS, LEGACY]) {
+    for (const location of LOCATIONS) {
+      if (subscriptionId === SHOP && location === 'southeastasia') continue;
+      const id = policyIdentity({ subscriptionId, location });
+      yield { id, location };
+      yield {
+        id: `${id}/providers/Microsoft.Authorization/locks/CanNotDeleteLock-Built-In-Identity-${location}`,
+        properties: { level: 'CanNotDelete', notes: 'Please do not delete this User-assigned identity' },
+      };
+    }
   }
 }
 

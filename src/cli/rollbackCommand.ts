@@ -15,6 +15,7 @@ import { print, printJson, rowCount, tell } from './output.ts';
 import { problemsText, tallyText } from './present.ts';
 import { rollbackPlanText, WARNING } from './presentRollback.ts';
 import { startProgress } from './progress.ts';
+import { type Recorder, recorded } from './recorded.ts';
 import { forRun, isClean, leftText, summaryJson, vmJson } from './runResult.ts';
 
 const ROWS_SHOWN = 20;
@@ -56,7 +57,9 @@ Examples:
       const app = createApp(process.env);
       if (!options.json) tell('Asking Resource Graph for the VMs that carry their goal identity …');
       const plan = await planRollback(app);
-      const clean = options.yes ? await act(app, plan, options) : await dryRun(app, plan, options);
+      const clean = options.yes
+        ? await recorded(process.env, (recorder) => act(app, plan, recorder, options))
+        : await dryRun(app, plan, options);
       process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
     });
 }
@@ -98,18 +101,20 @@ async function dryRun(app: App, plan: RollbackPlan, { json, limit }: Options): P
   return plan.coverage.problems.length === 0;
 }
 
-async function act(app: App, plan: RollbackPlan, { json }: Options): Promise<boolean> {
+async function act(app: App, plan: RollbackPlan, recorder: Recorder, { json }: Options): Promise<boolean> {
   const interrupts = watchInterrupts();
   tell(WARNING);
   const progress = json ? undefined : startProgress(process.stderr, plan.total);
   const { problems, ...ended } = await rollback(app, plan, {
     stopped: () => interrupts.stopped,
     onVm(report) {
+      recorder.vm(report);
       if (json) printJson(vmJson(report, 'rollback'));
       else progress?.step(report.outcome.outcome === 'failed');
     },
   });
   progress?.stop();
+  recorder.outcomes(ended.tally);
   const summary = {
     ...ended,
     problems: problems.map((problem) => ({ ...problem, next: forRun(problem.next, 'rollback') })),

@@ -1,17 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { Command } from 'commander';
-import { createApp } from '../app.ts';
+import { type App, createApp } from '../app.ts';
 import type { VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/kql.ts';
-import { recordOutcomes, recordVm } from '../remediation/recording.ts';
+import { recordSweep } from '../remediation/recording.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
-import { startTelemetry } from '../telemetry/telemetry.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
 import { exitCodes } from './exitCodes.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { print, printJson, tell } from './output.ts';
 import { complianceTable, problemsText, tallyText } from './present.ts';
 import { startProgress } from './progress.ts';
+import { type Recorder, recorded } from './recorded.ts';
 import { isClean, leftText, summaryJson, vmJson } from './runResult.ts';
 
 /** `vm-identity sweep`. */
@@ -31,35 +30,43 @@ Examples:
   vm-identity sweep --json | jq 'select(.outcome == "failed")'`,
     )
     .action(async (options: { json?: boolean }) => {
-      const clean = await runSweep(process.env, options.json === true);
+      const app = createApp(process.env);
+      const clean = await recorded(process.env, (recorder) => runSweep(app, recorder, options.json === true));
       process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
     });
 }
 
 /**
- * Runs one sweep with the settings of `env`. For people: tables on stdout, progress on stderr. With `json`: one line
+ * Runs one sweep. For people: tables on stdout, progress on stderr. With `json`: one line
  * for each VM looked at and a closing summary line on stdout. The first Ctrl-C lets what was begun finish.
  * Returns true when nothing failed and nothing needs a person. Throws what keeps a sweep from beginning.
  */
-async function runSweep(env: Readonly<Record<string, string | undefined>>, json: boolean): Promise<boolean> {
-  const app = createApp(env);
+async function runSweep(app: App, recorder: Recorder, json: boolean): Promise<boolean> {
+  const { telemetry, runId: sweepId } = recorder;
+  const { clock, clients, settings } = app;
+  const startedAt = clock.now();
   const interrupts = watchInterrupts();
-  const telemetry = await startTelemetry(env);
-  const cause = { trigger: 'cli', sweepId: randomUUID() } as const;
   let compliance: Compliance | undefined;
   let progress: ReturnType<typeof startProgress> | undefined;
   if (!json) tell('Asking Resource Graph for every VM in scope …');
 
   const summary = await sweep(app, {
     stopped: () => interrupts.stopped,
-    onCounts(counts, coverage) {
+    onPlan(plan, coverage) {
+      const now = clock.now();
+      recordSweep(telemetry, 'cli', {
+        ...{ sweepId, effect: settings.policy.effect, until: undefined, plan, now },
+        unreadableScopes: coverage.problems.length,
+        durationMs: now - startedAt,
+        counts: structuredClone({ calls: clients.calls, throttled: clients.throttled }),
+      });
       if (json) return;
-      compliance = complianceOf(counts, coverage.subscriptionNames);
+      compliance = complianceOf(plan.counts, coverage.subscriptionNames);
       print(`\nBefore\n${complianceTable(compliance)}\n`);
-      progress = startProgress(process.stderr, missingIn(counts));
+      progress = startProgress(process.stderr, missingIn(plan.counts));
     },
     onVm(report) {
-      recordVm(telemetry, report, cause);
+      recorder.vm(report);
       if (json) {
         printJson(vmJson(report, 'sweep'));
         return;
@@ -69,8 +76,7 @@ async function runSweep(env: Readonly<Record<string, string | undefined>>, json:
     },
   });
   progress?.stop();
-  recordOutcomes(telemetry, 'cli', summary.tally);
-  await telemetry.flush();
+  recorder.outcomes(summary.tally);
   if (json) printJson({ summary: summaryJson(summary) });
   else printSummary(summary, compliance);
   return isClean(summary);

@@ -16,7 +16,7 @@ import { type Change, changeIdentity, outcomeOfError } from './changeIdentity.ts
 import { managerLookup } from './managers.ts';
 import { regionsWith } from './plan.ts';
 import { problemCollector } from './problems.ts';
-import type { Known, Started } from './vm.ts';
+import { type Known, type Started, timed } from './vm.ts';
 import { type RegionWork, writeRegion } from './writeRegion.ts';
 
 /** What a rollback would do. */
@@ -95,7 +95,8 @@ export async function rollback(
           counted,
         ),
       heldBack: undefined,
-      start: (found) => startRemoval(app, plan.coverage, found.vm, region.location, () => managerOf(found)),
+      start: (found) =>
+        timed(app, () => startRemoval(app, plan.coverage, found.vm, region.location, () => managerOf(found))),
     }),
   );
   return summary(tally, problems);

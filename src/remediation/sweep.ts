@@ -1,5 +1,4 @@
 import type { App } from '../app.ts';
-import type { VmCount } from '../azure/inventory.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
 import { emptyTally } from '../domain/outcome.ts';
 import { allRegions, type RunObserver, type RunSummary, startRun } from './allRegions.ts';
@@ -8,14 +7,14 @@ import { exclusive } from './exclusive.ts';
 import { goalIdentities } from './goalIdentities.ts';
 import { relockIdentities } from './identityLocks.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
-import { planSweep } from './plan.ts';
+import { type Plan, planSweep } from './plan.ts';
 import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
 import { remediateRegion } from './region.ts';
 
 /** Someone who follows a sweep. */
 export interface SweepObserver extends RunObserver {
   /** Called once, when Resource Graph has counted the VMs and before anything is written. */
-  onCounts?(counts: readonly VmCount[], coverage: Coverage): void;
+  onPlan?(plan: Plan, coverage: Coverage): void;
 }
 
 /** What a sweep found and did. */
@@ -37,7 +36,7 @@ export async function sweep(app: App, observer: SweepObserver = {}): Promise<Swe
   const plan = await planSweep(app, coverage);
   const { counts, regions, tally } = plan;
   noteRenewals(problems, plan);
-  observer.onCounts?.(counts, coverage);
+  observer.onPlan?.(plan, coverage);
   const blind = counts.length === 0 ? await whyNothingSeen(app, coverage) : undefined;
   if (blind) problems.add(blind);
 

@@ -61,14 +61,17 @@ export type Started =
  * nobody. A VM out of scope is not even read. Never throws: everything that can go wrong is an outcome.
  */
 export function startRemediation(context: Remediation, candidate: Candidate): Promise<Started> {
-  const { clock } = context.app;
+  const { app, exclusive } = context;
+  return timed(app, () => exclusive(fold(candidate.vm.id), () => lookAt(context, candidate)));
+}
+
+/** Begins with one VM, and has its report say how long it took, from now to its end. */
+export async function timed({ clock }: Pick<App, 'clock'>, start: () => Promise<Started>): Promise<Started> {
   const startedAt = clock.now();
-  const timed = (report: VmReport): VmReport => ({ ...report, durationMs: clock.now() - startedAt });
-  return context.exclusive(fold(candidate.vm.id), async () => {
-    const started = await lookAt(context, candidate);
-    if (started.state === 'ended') return { ...started, report: timed(started.report) };
-    return { ...started, confirm: async () => timed(await started.confirm()) };
-  });
+  const withTime = (report: VmReport): VmReport => ({ ...report, durationMs: clock.now() - startedAt });
+  const started = await start();
+  if (started.state === 'ended') return { ...started, report: withTime(started.report) };
+  return { ...started, confirm: async () => withTime(await started.confirm()) };
 }
 
 /** Remediates one VM from start to confirmed end. Never throws. */

@@ -12,7 +12,7 @@ export const events = {
   SweepBegun: {
     properties: {
       sweepId: 'Names the sweep.',
-      trigger: 'What asked for it: sweep, the timer.',
+      trigger: 'What asked for it: sweep, the timer, or cli.',
       effect: 'The EFFECT setting.',
       until: 'When the next sweep begins.',
     },
@@ -35,7 +35,7 @@ export const events = {
   RegionWorked: {
     properties: {
       sweepId: 'Names the sweep.',
-      trigger: 'What asked for it: sweep, the timer.',
+      trigger: 'What asked for it: sweep, the timer, or cli.',
       location: 'The region.',
       goesOn: 'true when its time was spent and work is left for another run.',
     },
@@ -64,12 +64,12 @@ export const events = {
       subscriptionId: 'Its subscription.',
       location: 'Its region; empty when it was not read.',
       goalIdentity: 'ARM id of its goal identity; empty when it was not read.',
-      outcome: 'assigned, compliant, excluded, deferred or failed.',
+      outcome: 'assigned, removed (rollback), compliant, excluded, deferred or failed.',
       reason: 'The reason code.',
       detail: 'Azure’s own message, where there was one.',
       next: 'What a person can do about it.',
       trigger: 'What asked for it: sweep, event or cli.',
-      sweepId: 'Names the sweep; not on events.',
+      sweepId: 'Names the sweep, or the run from the command line; not on events.',
     },
     measurements: {
       attempts: 'How many times a write was tried.',
