@@ -7,6 +7,7 @@ import { providers, requireRegistered } from './providers.ts';
 import { type ArmAnswer, type ArmRequest, type Handler, requirePlace, type World } from './request.ts';
 import { operationResult, resourceGroups } from './resourceGroups.ts';
 import { roleAssignments } from './roleAssignments.ts';
+import { systemTopics } from './systemTopics.ts';
 import { associatedResources, userAssignedIdentities } from './userAssignedIdentities.ts';
 import { virtualMachines } from './virtualMachines.ts';
 
@@ -33,6 +34,11 @@ const handlers: Readonly<Record<string, { handle: Handler; type: string }>> = {
   'microsoft.authorization/roleassignments': {
     handle: roleAssignments,
     type: 'Microsoft.Authorization/roleAssignments',
+  },
+  'microsoft.eventgrid/systemtopics': { handle: systemTopics, type: 'Microsoft.EventGrid/systemTopics' },
+  'microsoft.eventgrid/systemtopics/eventsubscriptions': {
+    handle: systemTopics,
+    type: 'Microsoft.EventGrid/systemTopics/eventSubscriptions',
   },
   'microsoft.management/managementgroups': {
     handle: managementGroups,

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
-import { type Check, examine, subscriptionsOf } from '../remediation/doctor.ts';
+import type { Check } from '../remediation/check.ts';
+import { examine, subscriptionsOf } from '../remediation/doctor.ts';
 import { exitCodes } from './exitCodes.ts';
 import { explainError } from './explainError.ts';
 import { startProgress } from './progress.ts';
@@ -22,7 +23,7 @@ export function doctorCommand(): Command {
     .addHelpText(
       'after',
       `
-Looks at settings, sign-in, scopes, rights, resource providers and regions. Writes nothing to Azure.
+Looks at settings, sign-in, scopes, rights, resource providers, identities of your own, regions and events. Writes nothing to Azure.
 
 Examples:
   vm-identity doctor

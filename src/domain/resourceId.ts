@@ -21,6 +21,7 @@ export type Scope =
 
 const VM_TYPE = 'Microsoft.Compute/virtualMachines';
 const IDENTITY_TYPE = 'Microsoft.ManagedIdentity/userAssignedIdentities';
+const SYSTEM_TOPIC_TYPE = 'Microsoft.EventGrid/systemTopics';
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 // ARM's own rules for names. None lets "/", "%", a blank, a quote or ".." through, so an id that was parsed is
 // safe in a URL and in a query.
@@ -71,6 +72,11 @@ export function parseVmId(text: string): ResourceId | undefined {
 /** Parses the id of a user-assigned identity; undefined when the text is anything else. */
 export function parseIdentityId(text: string): ResourceId | undefined {
   return parseResource(text, IDENTITY_TYPE);
+}
+
+/** Parses the id of a system topic of Event Grid; undefined when the text is anything else. */
+export function parseSystemTopicId(text: string): ResourceId | undefined {
+  return parseResource(text, SYSTEM_TOPIC_TYPE);
 }
 
 /** Parses a scope: a management group, subscription, resource group or virtual machine id; else undefined. */

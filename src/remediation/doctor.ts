@@ -3,30 +3,22 @@ import { actionsUsed } from '../azure/actions.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { identityExists } from '../azure/managedIdentities.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
+import { systemTopics } from '../azure/systemTopics.ts';
 import { createIdentity, registerProvider } from '../domain/azCommands.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
+import type { Check } from './check.ts';
+import { eventCheck } from './eventChecks.ts';
 import { grantIn, stepFor } from './nextSteps.ts';
 import { planSweep } from './plan.ts';
 import { anyGroup, type Preflight, preflight } from './preflight.ts';
 import { slots } from './slots.ts';
 
-/** One thing that was looked at, and how it is. */
-export interface Check {
-  /** A subscription's id or the id of an identity; empty for what concerns the app as a whole. */
-  readonly subject: string;
-  readonly check: string;
-  /** `unknown`: Azure did not say. Sweeps go ahead then, and writes tell. */
-  readonly state: 'ok' | 'missing' | 'unknown';
-  readonly detail: string;
-  /** What to do about it; empty when it is ok. */
-  readonly next: string;
-}
-
 const SUBSCRIPTIONS_AT_ONCE = 8;
 
 /**
- * Looks at what sweeps need in every subscription in scope: rights, resource providers, identities of your own, regions.
+ * Looks at what the app needs in every subscription in scope: rights, resource providers, identities of your own,
+ * regions, and whether events bring new VMs.
  * Writes nothing. `onSubscription` is told of each that was looked at. Throws AzureError when VMs cannot be counted.
  */
 export async function examine(app: App, coverage: Coverage, onSubscription: () => void): Promise<Check[]> {
@@ -37,12 +29,15 @@ export async function examine(app: App, coverage: Coverage, onSubscription: () =
   const places = slots(SUBSCRIPTIONS_AT_ONCE);
   const central = policy.identity.kind === 'ownCentral' ? parseIdentityId(policy.identity.id) : undefined;
   const ofIdentity = central ? [await ownIdentity(app, checks, central, central.id)] : [];
+  const subscriptions = subscriptionsOf(coverage);
+  const topics = systemTopics(app.clients, subscriptions);
+  topics.catch(() => undefined);
   const found = await Promise.all(
-    subscriptionsOf(coverage).map(async (subscriptionId) => {
+    subscriptions.map(async (subscriptionId) => {
       await places.enter();
       try {
         const regions = (locations.get(subscriptionId) ?? []).map(({ location }) => location);
-        return await subscriptionChecks(app, checks, subscriptionId, [...new Set(regions)]);
+        return await subscriptionChecks(app, checks, topics, subscriptionId, [...new Set(regions)]);
       } finally {
         places.leave();
         onSubscription();
@@ -62,6 +57,7 @@ export function subscriptionsOf({ scopes, groups }: Coverage): string[] {
 async function subscriptionChecks(
   app: App,
   checks: Preflight,
+  topics: ReturnType<typeof systemTopics>,
   subscriptionId: string,
   locations: readonly string[],
 ): Promise<Check[]> {
@@ -80,6 +76,7 @@ async function subscriptionChecks(
       : identity.kind === 'ownInSubscription' && id
         ? [ownIdentity(app, checks, id, subscriptionId)]
         : []),
+    eventCheck(app, checks, topics, { subscriptionId, resourceGroup: anyGroup(app.settings) }),
   ]);
 }
 

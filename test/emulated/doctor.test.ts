@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { remediator, TENANT_ID } from '../../emulator/arm/principals.ts';
 import type { Azure } from '../../emulator/azure.ts';
+import { READ_EVENTS } from '../../src/azure/systemTopics.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
 import { anAzure, callsTo, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
@@ -9,9 +10,26 @@ import { cliAgainst, jsonLines } from '../cli.ts';
 import { customRole, grant, roleOfList } from '../role.ts';
 
 const READER = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
-const ROLE = roleOfList({ mode: 'builtIn', lockIdentities: true }).actions;
+// With what a person may have, and the remediator has not: events are read by doctor only.
+const ROLE = [...roleOfList({ mode: 'builtIn', lockIdentities: true }).actions, ...READ_EVENTS];
 const root = `/subscriptions/${SUBSCRIPTION}`;
 const other = `/subscriptions/${OTHER_SUBSCRIPTION}`;
+const FUNCTION =
+  '/subscriptions/5ca1ab1e-0001-4000-8000-000000000001/resourceGroups/rg-app/providers/Microsoft.Web/sites/func/functions/vmWritten';
+const topicOf = (scope: string) =>
+  `${scope}/resourceGroups/rg-events/providers/Microsoft.EventGrid/systemTopics/vm-writes`;
+const topicIn = (scope: string) => ({
+  id: topicOf(scope),
+  location: 'global',
+  properties: { source: scope, topicType: 'Microsoft.Resources.Subscriptions' },
+});
+const routeIn = (scope: string, more: { resourceId?: string; provisioningState?: string } = {}) => ({
+  id: `${topicOf(scope)}/eventSubscriptions/vm-identity-remediator`,
+  properties: {
+    provisioningState: more.provisioningState ?? 'Succeeded',
+    destination: { endpointType: 'AzureFunction', properties: { resourceId: more.resourceId ?? FUNCTION } },
+  },
+});
 const named = (id: string, displayName: string) => ({ id, properties: { displayName } });
 
 let azure: Azure;
@@ -26,6 +44,7 @@ beforeEach(async () => {
     named(other, 'Legacy'),
     vmIn(SUBSCRIPTION, 'a'),
     vmIn(OTHER_SUBSCRIPTION, 'b', { location: 'westeurope' }),
+    ...[root, other].flatMap((scope) => [topicIn(scope), routeIn(scope)]),
   ]);
 });
 afterEach(() => {
@@ -63,7 +82,7 @@ describe('vm-identity doctor', () => {
     for (const name of ['Shop', 'Legacy']) {
       assert.deepEqual(
         words.filter(([subscription]) => subscription === name).map(([, check]) => check),
-        ['rights', 'Microsoft.Compute', 'Microsoft.ManagedIdentity', 'regions'],
+        ['rights', 'Microsoft.Compute', 'Microsoft.ManagedIdentity', 'regions', 'events'],
       );
     }
     assert.match(stderr, /Looking at every subscription/);
@@ -135,6 +154,44 @@ describe('vm-identity doctor', () => {
     );
     assert.match(bad[0].next, /Microsoft\.Authorization\/permissions\/read/);
     assert.match(bad[1].next, /Microsoft\.Resources\/subscriptions\/providers\/read/);
+  });
+
+  it('tells whether events bring new VMs to the function, and what to deploy where they do not', async () => {
+    const events = async () => (await checks({ SCOPES: root })).lines.find(({ check }) => check === 'events');
+    const found = [await events()];
+    for (const route of [
+      { resourceId: FUNCTION.replace('vmWritten', 'other') },
+      { provisioningState: 'Failed' },
+    ]) {
+      await azure.seed([routeIn(root, route)]);
+      found.push(await events());
+    }
+    azure.store.clear();
+    await azure.seed([named(root, 'Shop'), vmIn(SUBSCRIPTION, 'a'), topicIn(root)]);
+    found.push(await events());
+    azure.store.clear();
+    await azure.seed([named(root, 'Shop'), vmIn(SUBSCRIPTION, 'a')]);
+    found.push(await events());
+    const mayNotRead = ROLE.filter((action) => !action.includes('EventGrid'));
+    await azure.seed([...grant(root, customRole(mayNotRead)), topicIn(root), routeIn(root)]);
+    found.push(await events());
+
+    assert.deepEqual(
+      found.map(({ state }) => state),
+      ['ok', 'missing', 'missing', 'missing', 'missing', 'unknown'],
+    );
+    assert.deepEqual(
+      found.map(({ detail }) => detail.replace(/ \(.*/, '')),
+      [
+        `to ${FUNCTION}`,
+        'The event subscription vm-identity-remediator does not send to the function vmWritten.',
+        'The event subscription vm-identity-remediator is Failed.',
+        'The system topic vm-writes has no event subscription vm-identity-remediator.',
+        'No system topic tells of its VMs.',
+        'Whether a system topic tells of its VMs may not be read',
+      ],
+    );
+    for (const { next } of found.slice(1, 5)) assert.match(next, /^Deploy step 3 of infra\/README\.md/);
   });
 
   it('does not call missing what may be granted below the subscription', async () => {
