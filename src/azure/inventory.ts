@@ -4,7 +4,7 @@ import type { Policy } from '../domain/policy.ts';
 import { fold, parseVmId, type ResourceId, type Scope } from '../domain/resourceId.ts';
 import { type VmIdentity, vmIdentity } from '../domain/vmIdentity.ts';
 import type { AzureClients } from './clients.ts';
-import { countQuery, goalMissingQuery, listQuery } from './kql.ts';
+import { countQuery, goalMissingQuery, listQuery, standingQuery } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 
@@ -84,6 +84,15 @@ export async function countVms(
     for (const subscriptionId of here) seen.add(subscriptionId);
   }
   return counts;
+}
+
+/** The rules that VMs are counted by, as a query that others can go on from (`standingQuery`). */
+export function rulesQuery({ scopes, groups }: Coverage, policy: Policy, excluded: readonly Scope[]): string {
+  const ofGroups = groups.flatMap((group) =>
+    group.kind === 'resourceGroup' ? [fold(group.subscriptionId)] : [],
+  );
+  const subscriptions = new Set([...scopes.included.subscriptions, ...ofGroups]);
+  return standingQuery({ policy, excluded, groups }, [...subscriptions], [...scopes.excluded.subscriptions]);
 }
 
 /**

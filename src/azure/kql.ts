@@ -1,5 +1,6 @@
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import type { ExclusionTag, Policy } from '../domain/policy.ts';
+import { reasons } from '../domain/reasons.ts';
 import { fold, type Scope } from '../domain/resourceId.ts';
 
 const GROUPS = 'microsoft.resources/subscriptions/resourcegroups';
@@ -49,6 +50,27 @@ export function listQuery(filter: VmFilter, among: readonly string[]): string {
 | where verdict in (${among.map(quote).join(', ')})
 | project id, location, verdict, identityType, identities = bag_keys(identity.userAssignedIdentities)
 | order by id asc`;
+}
+
+/**
+ * Every VM with its goal, its verdict and how it stands: lacking, compliant or excluded. The workbook goes on from here, so
+ * that it judges by the rules of this app and not by some of its own. Of more than 100 `subscriptions` it asks all that the
+ * one who looks may read.
+ */
+export function standingQuery(
+  filter: VmFilter,
+  subscriptions: readonly string[],
+  excludedSubscriptions: readonly string[],
+): string {
+  const among = (ids: readonly string[]) => `subscriptionId in~ (${ids.map(quote).join(', ')})`;
+  const only = subscriptions.length > 100 ? '' : `\n| where ${among(subscriptions)}`;
+  const without =
+    excludedSubscriptions.length === 0
+      ? ''
+      : `\n| extend verdict = iff(${among(excludedSubscriptions)}, 'excluded-scope', verdict)`;
+  const compliant = Object.keys(reasons.compliant).map(quote).join(', ');
+  return `${verdicts(filter)}${only}${without}
+| extend state = case(verdict == ${quote(GOAL_MISSING)}, 'lacking', verdict in (${compliant}), 'compliant', 'excluded')`;
 }
 
 /** Lists the subscriptions of a request, and those of the resource groups that exist. */

@@ -6,12 +6,10 @@ import { KnownSeverityLevel, TelemetryClient } from 'applicationinsights';
 import { printable } from '../domain/printable.ts';
 import type { Properties } from '../log.ts';
 import { flushing } from './flushing.ts';
-import type { Origin, Telemetry, TelemetryEnv } from './telemetry.ts';
+import { LONGEST_PROPERTY, type Origin, type Telemetry, type TelemetryEnv } from './telemetry.ts';
 import { parseTraceParent } from './traceParent.ts';
 
 const ORIGIN = createContextKey('origin');
-// Azure cuts a property there (azure-facts, section 11); a message of a thousand VMs is of no use anyway.
-const LONGEST_PROPERTY = 8192;
 
 /**
  * Telemetry by Application Insights. Providers of its own, nothing collected by itself and nothing sampled: requests,
