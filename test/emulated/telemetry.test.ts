@@ -298,8 +298,8 @@ describe('without a connection string', () => {
 });
 
 describe('an endpoint', () => {
-  const sends = async () => {
-    await azure.seed([vmIn(SUBSCRIPTION, 'vm-1')]);
+  const sends = async (name = 'vm-1') => {
+    await azure.seed([vmIn(SUBSCRIPTION, name)]);
     await wholeSweep(aShared());
   };
   // Nobody waits for an endpoint while it is known to hang: the next test shall find it well.
@@ -331,11 +331,14 @@ describe('an endpoint', () => {
 
   it('that was too busy for a while gets everything that waited, once', async () => {
     fault('/track$', { status: 503 });
-    await sends();
+    await sends('waiting');
 
     await recovered();
 
-    await until('the VM was told of', () => called('VmRemediated').length > 0);
-    assert.equal(called('VmRemediated').length, 1);
+    // What earlier tests left on disk may arrive, too, whenever the client comes to it.
+    const told = () =>
+      called('VmRemediated').filter((item) => /\/waiting$/.test(base(item, 'properties').vmId ?? ''));
+    await until('the VM was told of', () => told().length > 0);
+    assert.equal(told().length, 1);
   });
 });
