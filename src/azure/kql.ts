@@ -63,7 +63,8 @@ export function standingQuery(
   excludedSubscriptions: readonly string[],
 ): string {
   const among = (ids: readonly string[]) => `subscriptionId in~ (${ids.map(quote).join(', ')})`;
-  const only = subscriptions.length > 100 ? '' : `\n| where ${among(subscriptions)}`;
+  const only =
+    subscriptions.length === 0 || subscriptions.length > 100 ? '' : `\n| where ${among(subscriptions)}`;
   const without =
     excludedSubscriptions.length === 0
       ? ''
