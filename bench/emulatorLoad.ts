@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { startAzure } from '../emulator/azure.ts';
 import { generateFleet } from '../emulator/fleet/generate.ts';
 import { identityId } from '../emulator/fleet/shapes.ts';
-import { countQuery, GOAL_MISSING, vmIdsQuery } from '../src/azure/kql.ts';
+import { countQuery, vmIdsQuery } from '../src/azure/kql.ts';
+import { GOAL_MISSING } from '../src/azure/verdictsKql.ts';
 import type { Policy } from '../src/domain/policy.ts';
 
 /** What to measure. */

@@ -265,9 +265,10 @@ module workbook 'modules/workbook.bicep' = {
   params: {
     location: location
     tags: tags
-    applicationInsightsResourceId: monitoring.outputs.applicationInsightsResourceId
-    workspaceResourceId: monitoring.outputs.workspaceResourceId
+    applicationInsightsName: names.applicationInsights
+    workspaceName: names.workspace
   }
+  dependsOn: [monitoring]
 }
 
 @description('Resource group of the app.')

@@ -53,11 +53,5 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-@description('Id of the Application Insights resource.')
-output applicationInsightsResourceId string = applicationInsights.id
-
-@description('Id of the Log Analytics workspace.')
-output workspaceResourceId string = workspace.id
-
 @description('Where telemetry is sent to.')
 output connectionString string = applicationInsights.properties.ConnectionString

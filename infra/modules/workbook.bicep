@@ -8,37 +8,71 @@ param location string
 @description('Required. Tags of the workbook.')
 param tags tagSet
 
-@description('Required. Id of the Application Insights resource that the workbook asks.')
+@description('Required. Name of the Application Insights resource that the workbook is shown with.')
 @minLength(1)
-param applicationInsightsResourceId string
+@maxLength(255)
+param applicationInsightsName string
 
-@description('Required. Id of the Log Analytics workspace that the workbook asks.')
-@minLength(1)
-param workspaceResourceId string
+@description('Required. Name of the Log Analytics workspace that the workbook asks.')
+@minLength(4)
+@maxLength(63)
+param workspaceName string
 
-@description('The query of each part of workbook.json, by the name of the part.')
+@description('The query of each part of workbook.json, and of its parameters, by name.')
 var queries = {
-  sweeps: loadTextContent('kql/sweeps.kql')
+  Region: loadTextContent('kql/regions.kql')
+  Rules: loadTextContent('kql/rules.kql')
+  share: loadTextContent('kql/share.kql')
+  states: loadTextContent('kql/states.kql')
+  trend: loadTextContent('kql/trend.kql')
+  subscriptions: loadTextContent('kql/subscriptions.kql')
+  regionsAndReasons: loadTextContent('kql/regionsAndReasons.kql')
+  vmsNow: loadTextContent('kql/vmsNow.kql')
+  lastLooks: loadTextContent('kql/lastLooks.kql')
+  history: loadTextContent('kql/history.kql')
   actions: loadTextContent('kql/actions.kql')
-  failuresBySubscription: loadTextContent('kql/failuresBySubscription.kql')
+  calls: loadTextContent('kql/calls.kql')
+  failedVms: loadTextContent('kql/failedVms.kql')
   timeToAssign: loadTextContent('kql/timeToAssign.kql')
-  compliance: loadTextContent('kql/compliance.kql')
+  sweeps: loadTextContent('kql/sweeps.kql')
 }
 
 @description('What is shown, without what is only known here.')
-var notebook = loadJsonContent('workbook.json')
+var notebook = any(loadJsonContent('workbook.json'))
+
+@description('Who is asked, by the type of the query: 0 is a workspace, 1 Resource Graph.')
+var asked = [[workspace.id], ['{Subscription}']]
 
 @description('The parts of the workbook, with their queries and whom to ask.')
 var parts = map(
   notebook.items,
   part =>
-    union(part, {
-      content: union(part.content, {
-        query: queries[part.name]
-        crossComponentResources: part.content.queryType == 1 ? ['value::all'] : [workspaceResourceId]
-      })
-    })
+    part.type == 9
+      ? union(part, {
+          content: {
+            parameters: map(
+              part.content.parameters,
+              one =>
+                contains(queries, one.name)
+                  ? union(one, { query: queries[one.name], crossComponentResources: asked[one.queryType] })
+                  : one
+            )
+          }
+        })
+      : contains(queries, part.name)
+          ? union(part, {
+              content: { query: queries[part.name], crossComponentResources: asked[part.content.queryType] }
+            })
+          : part
 )
+
+resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: applicationInsightsName
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: workspaceName
+}
 
 @description('What is shown is in workbook.json.')
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
@@ -50,7 +84,7 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
     displayName: 'VM identity remediator'
     category: 'workbook'
     version: 'Notebook/1.0'
-    sourceId: applicationInsightsResourceId
+    sourceId: applicationInsights.id
     serializedData: string(union(notebook, { items: parts }))
   }
 }

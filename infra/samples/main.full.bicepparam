@@ -8,6 +8,7 @@ param instanceMemoryMB = 4096
 param retentionInDays = 90
 param dailyQuotaGb = -1
 param alertEmailAddresses = ['platform@contoso.com']
+param noSweepWindow = 'PT6H'
 
 param scopes = [
   '/providers/Microsoft.Management/managementGroups/contoso'

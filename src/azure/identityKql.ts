@@ -1,5 +1,5 @@
 import type { Scope } from '../domain/resourceId.ts';
-import { GROUPS, IDENTITIES, onlyGroups, quote } from './kql.ts';
+import { GROUPS, IDENTITIES, onlyGroups, quote } from './verdictsKql.ts';
 
 /** Lists the user-assigned identities of these names in the resource groups of one name. */
 export function identitiesQuery(resourceGroup: string, names: readonly string[]): string {

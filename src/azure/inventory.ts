@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Policy } from '../domain/policy.ts';
 import { fold, type Scope } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
-import { countQuery, countWantedQuery, renewalCountQuery, type Wanted } from './kql.ts';
+import { countQuery, countWantedQuery, renewalCountQuery, standingQuery, type Wanted } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 
@@ -65,6 +65,15 @@ export async function countVms(
     for (const subscriptionId of here) seen.add(subscriptionId);
   }
   return counts;
+}
+
+/** The rules that VMs are counted by, as a query that others can go on from (`standingQuery`). */
+export function rulesQuery({ scopes, groups }: Coverage, policy: Policy, excluded: readonly Scope[]): string {
+  const ofGroups = groups.flatMap((group) =>
+    group.kind === 'resourceGroup' ? [fold(group.subscriptionId)] : [],
+  );
+  const subscriptions = new Set([...scopes.included.subscriptions, ...ofGroups]);
+  return standingQuery({ policy, excluded, groups }, [...subscriptions], [...scopes.excluded.subscriptions]);
 }
 
 /**

@@ -5,17 +5,10 @@ import { fold, parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import { type VmIdentity, vmIdentity } from '../domain/vmIdentity.ts';
 import type { AzureClients } from './clients.ts';
 import type { VmSettings } from './inventory.ts';
-import {
-  GOAL_MISSING,
-  oneVmQuery,
-  renewalIdsQuery,
-  renewalsQuery,
-  vmIdsQuery,
-  vmsQuery,
-  type Wanted,
-} from './kql.ts';
+import { oneVmQuery, renewalIdsQuery, renewalsQuery, vmIdsQuery, vmsQuery, type Wanted } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
+import { GOAL_MISSING } from './verdictsKql.ts';
 
 /** A VM that is to be written. */
 export interface FoundVm {

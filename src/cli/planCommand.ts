@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
-import { GOAL_MISSING, type Wanted } from '../azure/kql.ts';
+import type { Wanted } from '../azure/kql.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { type ListedVm, listVms } from '../azure/vmLists.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { defaultChange, withGoal } from '../domain/imdsDefault.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
-import { GOAL_PRESENT } from '../azure/kql.ts';
+import { GOAL_PRESENT } from '../azure/verdictsKql.ts';
 import { listVms } from '../azure/vmLists.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { defaultChange, without } from '../domain/imdsDefault.ts';

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
 import type { VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING } from '../azure/kql.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { recordSweep } from '../remediation/recording.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
@@ -55,7 +55,7 @@ async function runSweep(app: App, recorder: Recorder, json: boolean): Promise<bo
     onPlan(plan, coverage) {
       const now = clock.now();
       recordSweep(telemetry, 'cli', {
-        ...{ sweepId, effect: settings.policy.effect, until: undefined, plan, now },
+        ...{ sweepId, effect: settings.policy.effect, until: undefined, rules: undefined, plan, now },
         unreadableScopes: coverage.problems.length,
         durationMs: now - startedAt,
         counts: structuredClone({ calls: clients.calls, throttled: clients.throttled }),

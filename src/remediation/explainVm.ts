@@ -1,8 +1,8 @@
 import type { App } from '../app.ts';
 import { toAzureError } from '../azure/errors.ts';
-import { GOAL_MISSING } from '../azure/kql.ts';
 import { groupManagedBy, identityPrincipal, isLocked } from '../azure/managedIdentities.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { readVm } from '../azure/virtualMachines.ts';
 import { type ListedVm, oneVm } from '../azure/vmLists.ts';
 import { type Contest, contestText } from '../domain/contest.ts';

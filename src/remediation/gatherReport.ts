@@ -1,6 +1,6 @@
 import type { App } from '../app.ts';
 import { clouds } from '../azure/clouds.ts';
-import { GOAL_MISSING } from '../azure/kql.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { fold } from '../domain/resourceId.ts';
 import type { Log } from '../log.ts';

@@ -1,7 +1,7 @@
 import type { App } from '../app.ts';
 import type { VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING, GOAL_PRESENT } from '../azure/kql.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
+import { GOAL_MISSING, GOAL_PRESENT } from '../azure/verdictsKql.ts';
 import { type ListedVm, listRenewals, listVms } from '../azure/vmLists.ts';
 import type { Unlisted } from '../report/report.ts';
 import type { Plan } from './plan.ts';

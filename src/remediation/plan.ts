@@ -1,8 +1,8 @@
 import type { App } from '../app.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
 import { countRenewals, countVms, type VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING, GOAL_PRESENT } from '../azure/kql.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
+import { GOAL_MISSING, GOAL_PRESENT } from '../azure/verdictsKql.ts';
 import { count, emptyTally, outcomeOfVerdict, type Tally } from '../domain/outcome.ts';
 import type { RegionWork } from './writeRegion.ts';
 

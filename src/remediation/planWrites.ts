@@ -1,7 +1,7 @@
 import type { App } from '../app.ts';
 import { countWanted, type VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING, GOAL_PRESENT } from '../azure/kql.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
+import { GOAL_MISSING, GOAL_PRESENT } from '../azure/verdictsKql.ts';
 import { type Makespan, makespan, type Work } from '../domain/makespan.ts';
 import { fold } from '../domain/resourceId.ts';
 import { danglingIdentities } from './danglingIdentities.ts';

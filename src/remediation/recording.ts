@@ -1,9 +1,9 @@
 import type { Counts } from '../azure/callContext.ts';
 import type { CallCounts } from '../azure/clients.ts';
-import { GOAL_MISSING } from '../azure/kql.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { nextStep, type Tally, total } from '../domain/outcome.ts';
 import type { Trigger } from '../telemetry/names.ts';
-import type { Telemetry } from '../telemetry/telemetry.ts';
+import { LONGEST_PROPERTY, type Telemetry } from '../telemetry/telemetry.ts';
 import type { Plan } from './plan.ts';
 import type { VmReport } from './vm.ts';
 
@@ -18,6 +18,8 @@ export interface SweepBegun {
   readonly sweepId: string;
   readonly effect: string;
   readonly until: string | undefined;
+  /** The rules VMs were counted by (`rulesQuery`); absent where the workbook is not to judge by them. */
+  readonly rules: string | undefined;
   readonly plan: Plan;
   readonly unreadableScopes: number;
   readonly now: number;
@@ -67,7 +69,7 @@ export function recordVm(
 
 /** Records what a sweep counted, and what the counting cost. */
 export function recordSweep(telemetry: Telemetry, trigger: Trigger, begun: SweepBegun): void {
-  const { sweepId, effect, until, plan, unreadableScopes, now, durationMs, counts } = begun;
+  const { sweepId, effect, until, rules, plan, unreadableScopes, now, durationMs, counts } = begun;
   const goalMissing = plan.regions.reduce((sum, region) => sum + region.total, 0);
   const compliant = total(plan.tally, 'compliant');
   const excluded = total(plan.tally, 'excluded');
@@ -75,7 +77,7 @@ export function recordSweep(telemetry: Telemetry, trigger: Trigger, begun: Sweep
   const oldestMissingHours = oldest === undefined ? undefined : Math.max(0, (now - oldest) / 3_600_000);
   telemetry.event(
     'SweepBegun',
-    { sweepId, trigger, effect, until },
+    { sweepId, trigger, effect, until, rules: rules && rules.length <= LONGEST_PROPERTY ? rules : undefined },
     {
       vms: goalMissing + compliant + excluded,
       compliant,
@@ -96,6 +98,7 @@ export function recordSweep(telemetry: Telemetry, trigger: Trigger, begun: Sweep
   }
   telemetry.metric('vms', goalMissing, { state: GOAL_MISSING, reason: GOAL_MISSING });
   telemetry.metric('oldestMissingHours', oldestMissingHours ?? 0, {});
+  telemetry.metric('durationMs', durationMs, { part: 'counting' });
   recordCalls(telemetry, trigger, counts);
 }
 
@@ -116,6 +119,7 @@ export function recordRegion(telemetry: Telemetry, trigger: Trigger, worked: Reg
       durationMs,
     },
   );
+  telemetry.metric('durationMs', durationMs, { part: 'region' });
   recordOutcomes(telemetry, trigger, tally);
   recordCalls(telemetry, trigger, counts);
 }

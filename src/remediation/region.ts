@@ -1,5 +1,5 @@
-import { GOAL_MISSING } from '../azure/kql.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { renewalIds, vmIds } from '../azure/vmLists.ts';
 import { outcome } from '../domain/outcome.ts';
 import { managerLookup } from './managers.ts';

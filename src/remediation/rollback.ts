@@ -1,8 +1,8 @@
 import type { App } from '../app.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { countVms, countWanted, type VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING, GOAL_PRESENT } from '../azure/kql.ts';
 import { type Coverage, resolveScopes } from '../azure/scopeResolution.ts';
+import { GOAL_MISSING, GOAL_PRESENT } from '../azure/verdictsKql.ts';
 import { vmIds } from '../azure/vmLists.ts';
 import { decideRollback } from '../domain/decide.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { counting } from '../azure/callContext.ts';
+import { rulesQuery } from '../azure/inventory.ts';
 import { count, outcome } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
@@ -57,6 +58,7 @@ export async function startSweep(
   const now = clock.now();
   recordSweep(telemetry, 'sweep', {
     ...{ sweepId, effect, until, plan, counts, now, durationMs: now - startedAt },
+    rules: rulesQuery(covered, settings.policy, settings.excludedScopes),
     unreadableScopes: covered.problems.length,
   });
   const missing = regions.reduce((sum, { total }) => sum + total, 0);

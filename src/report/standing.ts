@@ -1,4 +1,4 @@
-import { GOAL_MISSING } from '../azure/kql.ts';
+import { GOAL_MISSING } from '../azure/verdictsKql.ts';
 import { outcomeOfVerdict } from '../domain/outcome.ts';
 import { sharePercent } from './share.ts';
 

@@ -6,12 +6,11 @@ import { KnownSeverityLevel, TelemetryClient } from 'applicationinsights';
 import { printable } from '../domain/printable.ts';
 import type { Properties } from '../log.ts';
 import { flushing } from './flushing.ts';
-import type { Origin, Telemetry, TelemetryEnv } from './telemetry.ts';
+import { outbox } from './outbox.ts';
+import { LONGEST_PROPERTY, type Origin, type Telemetry, type TelemetryEnv } from './telemetry.ts';
 import { parseTraceParent } from './traceParent.ts';
 
 const ORIGIN = createContextKey('origin');
-// Azure cuts a property there (azure-facts, section 11); a message of a thousand VMs is of no use anyway.
-const LONGEST_PROPERTY = 8192;
 
 /**
  * Telemetry by Application Insights. Providers of its own, nothing collected by itself and nothing sampled: requests,
@@ -39,20 +38,27 @@ export function applicationInsights(connectionString: string, env: TelemetryEnv)
     }),
   };
   client.initialize();
+  const box = outbox(() => client.flush());
+  // Handed over later, an item still belongs to the operation it was made in.
+  const later = (hand: () => void) => box.add(context.bind(context.active(), hand));
   return {
-    event: (name, properties, measurements) =>
-      client.trackEvent({
+    event(name, properties, measurements) {
+      const event = {
         name,
         properties: texts({ ...originProperties(), ...properties }),
         measurements: numbers(measurements),
-      }),
+      };
+      later(() => client.trackEvent(event));
+    },
     metric: (name, value, dimensions) => client.trackMetric({ name, value, properties: texts(dimensions) }),
-    logged: (severity, message, properties) =>
-      client.trackTrace({
+    logged(severity, message, properties) {
+      const line = {
         message,
         severity: severity === 'error' ? KnownSeverityLevel.Error : KnownSeverityLevel.Warning,
         properties: texts({ ...originProperties(), ...properties }),
-      }),
+      };
+      later(() => client.trackTrace(line));
+    },
     of(origin, work) {
       const parent = parseTraceParent(origin.traceParent);
       const operation = parent
@@ -60,7 +66,7 @@ export function applicationInsights(connectionString: string, env: TelemetryEnv)
         : ROOT_CONTEXT;
       return context.with(operation.setValue(ORIGIN, origin), work);
     },
-    flush: flushing(() => client.flush()),
+    flush: flushing(box.flush),
   };
 }
 

@@ -15,6 +15,8 @@ export const events = {
       trigger: 'What asked for it: sweep, the timer, or cli.',
       effect: 'The EFFECT setting.',
       until: 'When the next sweep begins.',
+      rules:
+        'The query of Resource Graph that says how each VM stands, for the workbook; not sent when too long.',
     },
     measurements: {
       vms: 'VMs in scope.',
@@ -94,6 +96,8 @@ export const metrics = {
   throttled: { dimensions: ['kind', 'trigger'] },
   /** Seconds from the write that Event Grid told of until the identity was there; read Min, Max and the mean. */
   timeToAssign: { dimensions: ['location'] },
+  /** How long the parts of a sweep took, ms. Part: counting, or region, one value for each run. */
+  durationMs: { dimensions: ['part'] },
   /** Hours the oldest VM that lacks its goal identity exists; read Max. */
   oldestMissingHours: { dimensions: [] },
 } as const;

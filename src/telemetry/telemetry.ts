@@ -31,6 +31,9 @@ export interface Telemetry {
 /** The longest that the end of an invocation waits for its telemetry, ms. */
 export const FLUSH_MS = 3_000;
 
+/** Azure cuts the value of a property there, in characters; a message of a thousand VMs is of no use anyway. */
+export const LONGEST_PROPERTY = 8192;
+
 /** Sends nothing. */
 export const silent: Telemetry = {
   event: () => undefined,

@@ -192,6 +192,40 @@ describe('a sweep', () => {
     assert.equal(Math.round(measured(called('SweepBegun')[0] as Envelope).oldestMissingHours ?? 0), 5);
   });
 
+  it('loses none of thousands of VMs that fail in a moment', async () => {
+    const count = 5_000;
+    await azure.seed(Array.from({ length: count }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`)));
+    const missing = {
+      BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: 'true',
+      USER_ASSIGNED_IDENTITY_NAME: 'not-there',
+      IDENTITY_RESOURCE_GROUP: 'rg',
+    };
+
+    await wholeSweep(aShared(missing));
+
+    await until('all were told of', () => called('VmRemediated').length >= count);
+    const told = called('VmRemediated').map((item) => base(item, 'properties'));
+    assert.equal(new Set(told.map(({ vmId }) => vmId)).size, count);
+    assert.deepEqual([...new Set(told.map(({ reason }) => reason))], ['identity-missing']);
+    assert.deepEqual(
+      [...new Set(called('VmRemediated').map(({ tags }) => tags?.['ai.operation.id']))],
+      [OPERATION],
+    );
+  });
+
+  it('tells the rules it counts by, where they are short enough to be sent', async () => {
+    const groups = (count: number) =>
+      Array.from({ length: count }, (_, n) => `/subscriptions/${SUBSCRIPTION}/resourceGroups/a-group-${n}`);
+    await seedMixed();
+
+    await wholeSweep(aShared({ EXCLUDED_SCOPES: groups(2).join() }));
+    await wholeSweep(aShared({ EXCLUDED_SCOPES: groups(200).join() }));
+
+    const [short, long] = called('SweepBegun').map((item) => base(item, 'properties').rules);
+    assert.match(short ?? '', /a-group-1.*\bstate\b/);
+    assert.equal(long, undefined);
+  });
+
   it('beats without working when Disabled', async () => {
     await wholeSweep(aShared({ EFFECT: 'Disabled' }));
 
@@ -264,8 +298,8 @@ describe('without a connection string', () => {
 });
 
 describe('an endpoint', () => {
-  const sends = async () => {
-    await azure.seed([vmIn(SUBSCRIPTION, 'vm-1')]);
+  const sends = async (name = 'vm-1') => {
+    await azure.seed([vmIn(SUBSCRIPTION, name)]);
     await wholeSweep(aShared());
   };
   // Nobody waits for an endpoint while it is known to hang: the next test shall find it well.
@@ -297,11 +331,14 @@ describe('an endpoint', () => {
 
   it('that was too busy for a while gets everything that waited, once', async () => {
     fault('/track$', { status: 503 });
-    await sends();
+    await sends('waiting');
 
     await recovered();
 
-    await until('the VM was told of', () => called('VmRemediated').length > 0);
-    assert.equal(called('VmRemediated').length, 1);
+    // What earlier tests left on disk may arrive, too, whenever the client comes to it.
+    const told = () =>
+      called('VmRemediated').filter((item) => /\/waiting$/.test(base(item, 'properties').vmId ?? ''));
+    await until('the VM was told of', () => told().length > 0);
+    assert.equal(told().length, 1);
   });
 });

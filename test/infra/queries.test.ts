@@ -17,54 +17,48 @@ import {
   renewalIdsQuery,
   renewalsQuery,
   scopesQuery,
+  standingQuery,
   vmIdsQuery,
   vmsQuery,
 } from '../../src/azure/kql.ts';
 import { parseScope } from '../../src/domain/resourceId.ts';
 import { aPolicy, aVmId, SUBSCRIPTION } from '../builders.ts';
-import { analyse } from '../kustoAnalysis.ts';
+import { analyse, graphTables } from '../kustoAnalysis.ts';
 import { workspaceColumns } from '../workspace.ts';
+import { putIn } from './workbook.ts';
 
 const folder = join(import.meta.dirname, '../../infra/modules/kql');
 const shipped = Object.fromEntries(
   globSync('*.kql', { cwd: folder }).map((file) => [file, readFileSync(join(folder, file), 'utf8')]),
 );
-const text = (name: string) => ({ name, type: 'string' as const });
-const bag = (name: string) => ({ name, type: 'dynamic' as const });
-const graphColumns = [
-  ...[
-    'id',
-    'name',
-    'type',
-    'tenantId',
-    'kind',
-    'location',
-    'resourceGroup',
-    'subscriptionId',
-    'managedBy',
-  ].map(text),
-  ...['sku', 'plan', 'properties', 'tags', 'identity', 'zones', 'extendedLocation'].map(bag),
-];
-const graphTables = {
-  resources: graphColumns,
-  resourcecontainers: graphColumns,
-  resourcechanges: graphColumns,
-};
 const SOME_VM = aVmId('vm').id;
+const group = parseScope(`/subscriptions/${SUBSCRIPTION}/resourceGroups/rg`);
+const filter = {
+  policy: aPolicy({ exclusionTag: { name: 'no', value: 'yes' } }),
+  excluded: group ? [group] : [],
+  groups: group ? [group] : [],
+};
+const standing = standingQuery(filter, [SUBSCRIPTION], [SUBSCRIPTION]);
+// As the portal puts them in.
+const parameters = {
+  Rules: standing,
+  Subscription: `'/subscriptions/${SUBSCRIPTION}','/subscriptions/${SUBSCRIPTION}'`,
+  Region: "'eastus','westus'",
+  PickedSubscription: SUBSCRIPTION,
+  PickedRegion: 'eastus',
+  PickedReason: 'goal-missing',
+  PickedVm: '/subscriptions/x',
+};
 
 describe('every query shipped, by Microsoft’s own analysis with the tables given,', () => {
   for (const [file, query] of Object.entries(shipped)) {
     it(`is right: ${file}`, () => {
-      assert.deepEqual(analyse(query, /^resources\b/.test(query) ? graphTables : workspaceColumns), []);
+      const ofGraph = /^(resources\b|\{Rules\})/.test(query);
+
+      assert.deepEqual(analyse(putIn(query, parameters), ofGraph ? graphTables : workspaceColumns), []);
     });
   }
 
-  const group = parseScope(`/subscriptions/${SUBSCRIPTION}/resourceGroups/rg`);
-  const filter = {
-    policy: aPolicy({ exclusionTag: { name: 'no', value: 'yes' } }),
-    excluded: group ? [group] : [],
-    groups: group ? [group] : [],
-  };
   for (const [name, query] of Object.entries({
     count: countQuery(filter),
     scopes: scopesQuery(filter.groups),
@@ -80,6 +74,7 @@ describe('every query shipped, by Microsoft’s own analysis with the tables giv
     groups: groupsQuery('built-in-identity-rg'),
     'changed often': changedOftenQuery('built-in-identity-', 3),
     changes: changesQuery('built-in-identity-', [SOME_VM]),
+    standing,
   })) {
     it(`is right: the inventory's ${name} query`, () => {
       assert.deepEqual(analyse(query, graphTables), []);

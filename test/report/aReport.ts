@@ -1,5 +1,5 @@
 import type { VmCount } from '../../src/azure/inventory.ts';
-import { GOAL_MISSING } from '../../src/azure/kql.ts';
+import { GOAL_MISSING } from '../../src/azure/verdictsKql.ts';
 import type { ListedVm } from '../../src/azure/vmLists.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
 import { makeReport, type ReportFacts } from '../../src/report/makeReport.ts';
