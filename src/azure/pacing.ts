@@ -41,7 +41,7 @@ export function pacing(clock: Clock, share: number): PipelinePolicy {
 /** Tells the lanes what the answer says. Returns when the request itself may go again, if its lanes let it. */
 function learn(pass: Pass, response: PipelineResponse, { shared, vm }: Lanes, clock: Clock): number {
   if (response.status !== 429) {
-    for (const [limit, count] of countsOf(response)) pass.count(limit, count);
+    for (const [limit, count] of countsOf(response, clock)) pass.count(limit, count);
     return 0;
   }
   const limits = [...shared, ...(vm ? [vm] : [])].map(({ limit }) => limit);
