@@ -79,7 +79,7 @@ export async function remediateRegion(
     void begun.finally(() => running.delete(begun));
   }
 
-  async function remediatePortion(portion: readonly SubscriptionWork[]): Promise<void> {
+  async function remediatePortion(portion: readonly SubscriptionWork[], opened: () => void): Promise<void> {
     const vmSlots = slots(VMS_AT_ONCE);
     await portionSlots.enter();
     try {
@@ -90,6 +90,7 @@ export async function remediateRegion(
       const { clients } = app;
       const pages = goalMissingVms(clients, run.coverage, policy, excludedScopes, location, ids, counted);
       for await (const page of pages) {
+        opened();
         for (const missing of interleave(page)) {
           await vmSlots.enter();
           cut ||= run.stopped();
@@ -112,7 +113,17 @@ export async function remediateRegion(
 
   // In another order each time: were the first portions all VMs that fail, they would hold up the same ones forever.
   const inTurn = shuffle(portions(subscriptions), app.random);
-  const results = await Promise.allSettled(inTurn.map(remediatePortion));
+  // All regions share 15 queries in 5 s: each gets its first page before any gets its second.
+  let before: Promise<void> = Promise.resolve();
+  const results = await Promise.allSettled(
+    inTurn.map(async (portion) => {
+      const turn = before;
+      const { promise, resolve: opened } = Promise.withResolvers<void>();
+      before = promise;
+      await turn;
+      await remediatePortion(portion, opened).finally(opened);
+    }),
+  );
   await Promise.all(running);
   const broken = results.find((result) => result.status === 'rejected');
   if (broken) throw broken.reason;
