@@ -5,6 +5,8 @@ const SLACK_MS = 2000;
 // Two clocks never run quite alike: so much of the time, and of a refill, is used at most.
 const PACE = 0.995;
 const ROUNDING = 1e-9;
+// How much slower than its share a window is given at most to callers that were refused again and again.
+const MOST_SLOWNESS = 64;
 
 /** What Azure said of a bucket in an answer. */
 export interface Count {
@@ -27,8 +29,11 @@ export interface Bucket {
    * taken `taken` tokens since.
    */
   correct(count: Count, agoMs: number, taken: number, now: number): void;
-  /** Azure refused: nothing until then, and one token to begin with. */
-  closeUntil(time: number, now: number): void;
+  /**
+   * Azure refused: nothing until then, and one token to begin with. `anew` is false for requests that were under way when it
+   * refused the first.
+   */
+  closeUntil(time: number, now: number, anew: boolean): void;
   /** True when it holds all it can: there is nothing to remember. */
   isFull(now: number): boolean;
 }
@@ -134,6 +139,7 @@ function slidingWindow({ size, refill }: ThrottleLimit, share: number, windowMs:
   // When each token that is gone comes back, soonest first.
   let returns: number[] = [];
   let closedAt = Number.NEGATIVE_INFINITY;
+  let slowness = 1;
 
   const goneAt = (now: number) => {
     const back = returns.findIndex((time) => time > now);
@@ -163,10 +169,16 @@ function slidingWindow({ size, refill }: ThrottleLimit, share: number, windowMs:
       const left = Math.max(0, capacity - (size - remaining) - taken);
       hold(free - left, now + resetsInMs);
     },
-    closeUntil(time, now) {
+    closeUntil(time, now, anew) {
+      // Others are there whom no count shows, such as more processes of ours: make room for them, for some windows.
+      if (anew) {
+        const windowsSince = (now - closedAt) / windowMs;
+        slowness = Math.min(MOST_SLOWNESS, 2 * Math.max(1, slowness / 2 ** Math.floor(windowsSince / 4)));
+      }
       closedAt = now;
       // One by one, as no burst may follow a refusal.
-      const comesBack = (_: unknown, index: number) => time + Math.ceil((index * backAfterMs) / capacity);
+      const eachMs = (slowness * backAfterMs) / capacity;
+      const comesBack = (_: unknown, index: number) => time + Math.ceil(index * eachMs);
       returns = Array.from({ length: capacity }, comesBack);
     },
     isFull: (now) => goneAt(now) === 0,

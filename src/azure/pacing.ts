@@ -13,8 +13,8 @@ import { type Lanes, lanesOf } from './throttleLimits.ts';
  * The share is taken of every limit, also of those that Azure counts by caller: workers of other regions, events and
  * the command line are the same caller, and all must fit.
  */
-export function pacing(clock: Clock, share: number): PipelinePolicy {
-  const pacer = createPacer(clock, share);
+export function pacing(clock: Clock, share: number, random: () => number): PipelinePolicy {
+  const pacer = createPacer(clock, share, random);
   // Requests that were sent before, with the time before which they must not be sent again, ms.
   const notBefore = new WeakMap<PipelineRequest, number>();
   return {

@@ -92,7 +92,7 @@ describe('a bucket', () => {
       fc.property(limits, shares, steps, fc.integer({ min: 1, max: 300_000 }), (limit, share, gaps, ms) => {
         const bucket = bucketOf(limit, share);
         const now = takeAll(bucket, gaps.slice(0, 3)).at(-1) ?? 0;
-        bucket.closeUntil(now + ms, now);
+        bucket.closeUntil(now + ms, now, true);
         const during = takeAll(bucket, [0, ms - 1], now);
         const after = takeAll(bucket, [0], now + ms);
 
@@ -100,6 +100,25 @@ describe('a bucket', () => {
         assert.ok(after.length <= 1);
       }),
     );
+  });
+
+  it('of a window that is refused again and again gives ever less, and all of it when that is long over', () => {
+    const bucket = bucketOf(throttleLimits.tenantAssignments, 0.7);
+    const inWindow = (from: number) => {
+      let taken = 0;
+      for (let now = from; now < from + 20_000; now += 10) taken += takeAll(bucket, [0], now).length;
+      return taken;
+    };
+    const afterRefusal = [0, 30_000, 60_000].map((now) => {
+      bucket.closeUntil(now + 1000, now, true);
+      bucket.closeUntil(now + 1000, now + 500, false);
+      return inWindow(now + 1000);
+    });
+
+    assert.deepEqual(afterRefusal, [140, 70, 35]);
+    assert.equal(takeAll(bucket, [0], 1_000_000).length, 280);
+    bucket.closeUntil(1_001_000, 1_000_000, true);
+    assert.equal(inWindow(1_001_000), 140);
   });
 
   it('is full at first, not after a token was taken, and full again later', () => {

@@ -41,7 +41,7 @@ function write(pacer: Pacer, path: string): Promise<Pass> {
 async function emptied(lateMs = 0): Promise<{ clock: SteppedClock; pacer: Pacer; letGo: string[] }> {
   const clock = steppedClock();
   const sleep = (ms: number, abortSignal?: AbortSignal) => clock.sleep(ms + lateMs, abortSignal);
-  const pacer = createPacer({ ...clock, sleep }, SHARE);
+  const pacer = createPacer({ ...clock, sleep }, SHARE, () => 0);
   for (let n = 0; n < 280; n++) {
     const pass = await update(pacer, [], `spent-${n}`);
     pass.end();
@@ -119,7 +119,7 @@ describe('turns', () => {
 
   it('are not taken by who comes just when a token does', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const order: string[] = [];
     for (let n = 0; n < 140; n++) void write(pacer, '');
     // This sleeper wakes in the same ms as the pacer, and before it.
@@ -138,7 +138,7 @@ describe('turns', () => {
 describe('a lane that Azure closed', () => {
   it('lets nobody go until its time is over, whoever asks, and other subscriptions all the while', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const letGo: string[] = [];
     const pass = await update(pacer, letGo, 'bad');
 
@@ -160,7 +160,7 @@ describe('a lane that Azure closed', () => {
     it(`keeps no token of another lane for a request that waits, also when it was closed ${when}`, async () => {
       const clock = steppedClock();
       // So small a share that the writes of a subscription hold less than two tokens.
-      const pacer = createPacer(clock, 0.01);
+      const pacer = createPacer(clock, 0.01, () => 0);
       const letGo: string[] = [];
       const pass = await update(pacer, [], 'other');
       pass.count('tenantAssignments', { remaining: 396 });
@@ -180,7 +180,7 @@ describe('a lane that Azure closed', () => {
 
   it('holds up no other region of the subscription, and no reads', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const letGo: string[] = [];
     const pass = await update(pacer, letGo, 's');
     pass.close('vmUpdates', 30_000);
@@ -193,7 +193,7 @@ describe('a lane that Azure closed', () => {
 
   it('closes one VM only, when it is the VM’s', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const letGo: string[] = [];
     const pass = await update(pacer, letGo, 's', { vm: 'hot' });
     pass.close('oneVmUpdates', 15_000);
@@ -210,7 +210,7 @@ describe('a lane that Azure closed', () => {
 
   it('for longer than anybody should wait fails those that wait and those that come, saying until when', async () => {
     const clock = steppedClock(Date.UTC(2026, 0, 1));
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const pass = await update(pacer, [], 's');
     pass.close('vmUpdates', 1000);
     const waiting = update(pacer, [], 's');
@@ -239,7 +239,7 @@ describe('what Azure says', () => {
 
   it('counts from when the request was sent, less what went since', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const pass = await write(pacer, '');
     for (let n = 0; n < 50; n++) await write(pacer, '');
 
@@ -251,7 +251,7 @@ describe('what Azure says', () => {
 
   it('of an older request changes nothing once a newer one was answered', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const older = await write(pacer, '');
     await clock.advance(10_000);
     const newer = await write(pacer, '');
@@ -264,7 +264,7 @@ describe('what Azure says', () => {
 
   it('for a short time does not shorten what it said for a longer one', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const query = () =>
       pacer.enter({
         ...lanesOf('POST', 'https://x/providers/Microsoft.ResourceGraph/resources'),
@@ -285,10 +285,57 @@ describe('what Azure says', () => {
   });
 });
 
+describe('several processes that are one caller', () => {
+  it('come to go on, though each call that comes too soon makes all of them wait anew', async () => {
+    const clock = steppedClock();
+    const windowMs = 20_000;
+    let window = { at: clock.now(), used: 0 };
+    let shutUntil = 0;
+    let refusals = 0;
+    let accepted = 0;
+    // Azure's window of 400, and its renewed wait.
+    const ask = (): boolean => {
+      const now = clock.now();
+      if (now >= window.at + windowMs) window = { at: now, used: 0 };
+      if (now < shutUntil || window.used >= 400) {
+        shutUntil = now + windowMs;
+        refusals++;
+        return false;
+      }
+      window.used++;
+      accepted++;
+      return true;
+    };
+    let seed = 1;
+    const random = () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+
+    for (let process = 0; process < 4; process++) {
+      const pacer = createPacer(clock, SHARE, random);
+      const work = async (subscription: string): Promise<void> => {
+        const pass = await update(pacer, [], subscription);
+        // Each hears of a refusal at another time.
+        await clock.sleep(300 + process * 700);
+        const again = !ask();
+        if (again) pass.close('tenantAssignments', windowMs);
+        pass.end();
+        if (again) await work(subscription);
+      };
+      for (let n = 0; n < 250; n++) void work(`s${n % 5}`);
+    }
+    await clock.advance(600_000);
+
+    assert.equal(accepted, 1000);
+    assert.ok(refusals < 1000, `${refusals} refused`);
+  });
+});
+
 describe('one VM', () => {
   it('is never updated more often than Azure allows for one, and holds up no other meanwhile', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     const hot: string[] = [];
     const cool: string[] = [];
 
@@ -351,7 +398,7 @@ describe('costs', () => {
         looked++;
         return clock.now();
       };
-      const pacer = createPacer({ ...clock, now }, SHARE);
+      const pacer = createPacer({ ...clock, now }, SHARE, () => 0);
       for (let n = 0; n < waiters; n++) {
         void update(pacer, [], `s${n % 500}`, { region: `r${n % 3}` }).then((pass) => pass.end());
       }
@@ -367,7 +414,7 @@ describe('costs', () => {
 
   it('in memory do not grow with VMs seen', async () => {
     const clock = steppedClock();
-    const pacer = createPacer(clock, SHARE);
+    const pacer = createPacer(clock, SHARE, () => 0);
     let most = 0;
 
     for (let n = 0; n < 3000; n++) {

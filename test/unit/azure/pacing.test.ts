@@ -37,7 +37,10 @@ async function sweep(
     retries(clock, () => 0.5),
     { phase: 'Retry' },
   );
-  pipeline.addPolicy(pacing(clock, share), { afterPhase: 'Retry' });
+  pipeline.addPolicy(
+    pacing(clock, share, () => 0),
+    { afterPhase: 'Retry' },
+  );
   const startedAt = clock.now();
   let updated = 0;
   let updatedAt = startedAt;
@@ -151,7 +154,10 @@ describe('a 429', () => {
       retries(clock, () => 0.5),
       { phase: 'Retry' },
     );
-    pipeline.addPolicy(pacing(clock, SHARE), { afterPhase: 'Retry' });
+    pipeline.addPolicy(
+      pacing(clock, SHARE, () => 0),
+      { afterPhase: 'Retry' },
+    );
     const ask = (method: 'GET' | 'PATCH', path: string, region = 'eastus') =>
       inRegion(region, () =>
         pipeline.sendRequest(
@@ -283,7 +289,7 @@ describe('a 429', () => {
 describe('a call', () => {
   it('that is urgent goes before others, wherever in the work it is made', async () => {
     const clock = steppedClock(0);
-    const policy = pacing(clock, SHARE);
+    const policy = pacing(clock, SHARE, () => 0);
     const order: string[] = [];
     const ask = (name: string) => {
       const request = createPipelineRequest({ url: 'https://x/subscriptions/s/resourceGroups/g' });
