@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ComputeManagementClient } from '@azure/arm-compute';
@@ -5,7 +6,7 @@ import { ManagedIdentityCredential } from '@azure/identity';
 import { subscriptionNumber } from '../emulator/fleet/generate.ts';
 import { subscribe } from '../local/embeddedAzure.ts';
 import { startLocalHost } from '../local/host.ts';
-import { type BenchAzure, withAzure } from './benchAzure.ts';
+import { type BenchAzure, refusals, withAzure } from './benchAzure.ts';
 import { ideal } from './ideal.ts';
 import { number, quantile, type Scenario } from './scenario.ts';
 import { trustAzure } from './trustAzure.ts';
@@ -17,6 +18,8 @@ interface Latencies {
   readonly seconds: readonly number[];
   /** The soonest at which that share of them could be written by the limits at our share, seconds. */
   readonly least: readonly number[];
+  /** How often Azure refused meanwhile. */
+  readonly refused: number;
 }
 
 const SHARES = [0.5, 0.95, 0.99];
@@ -25,6 +28,8 @@ const FLEET = { vms: SUBSCRIPTIONS, subscriptions: SUBSCRIPTIONS, regions: 1, mi
 const LONGEST_MS = 400_000;
 // Functions adds instances for a long queue; these stand for them.
 const WORKERS = 4;
+const { extensions } = JSON.parse(readFileSync(join(import.meta.dirname, '../host.json'), 'utf8'));
+const PLACES = extensions.queues.batchSize + extensions.queues.newBatchThreshold;
 const root = join(import.meta.dirname, '..');
 
 export const events: Scenario = {
@@ -50,7 +55,7 @@ export const events: Scenario = {
           ...(quick ? [] : [['burst', 1000, 0] as const]),
         ] as const) {
           const one = await measure(azure, what, vms, gapMs);
-          say(`${what} of ${vms}: p50 ${number(quantile(one.seconds, 0.5), 2)} s`);
+          say(`${what} of ${vms}: p50 ${number(quantile(one.seconds, 0.5), 2)} s, ${one.refused} 429s`);
           measured.push(one);
           // Until all buckets are full again.
           if (vms >= 100) await delay(quick ? 0 : 45_000);
@@ -67,17 +72,18 @@ export const events: Scenario = {
         {
           title:
             'From event to accepted write, 5 subscriptions, 1 region, share 70 % (seconds, the machine’s time)',
-          head: ['what', 'VMs', ...SHARES.flatMap((share) => [`p${share * 100}`, 'least'])],
-          rows: all.map(({ what, vms, seconds, least }) => [
+          head: ['what', 'VMs', ...SHARES.flatMap((share) => [`p${share * 100}`, 'least']), '429s'],
+          rows: all.map(({ what, vms, seconds, least, refused }) => [
             what,
             number(vms),
             ...SHARES.flatMap((share, index) => [
               number(quantile(seconds, share), 2),
               number(least[index] ?? 0, 1),
             ]),
+            number(refused),
           ]),
           notes: [
-            `${WORKERS} worker processes; each holds 24 messages at most, and a message its place until the VM is confirmed, 12 s.`,
+            `${WORKERS} worker processes; each holds ${PLACES} messages at most, and a message its place until the VM is confirmed, 12 s.`,
             'least: the soonest Azure’s limits allow for that many VMs. Azure’s own Event Grid is slower.',
           ],
         },
@@ -92,6 +98,7 @@ async function measure(azure: BenchAzure, what: string, vms: number, gapMs: numb
   // The host's own identity, which is not the remediator's.
   const credential = new ManagedIdentityCredential();
   const names = new Set<string>();
+  const since = Date.now();
   const creating: Promise<unknown>[] = [];
   for (let count = 0; count < vms; count++) {
     const compute = new ComputeManagementClient(credential, subscriptionNumber((count % SUBSCRIPTIONS) + 1), {
@@ -124,7 +131,8 @@ async function measure(azure: BenchAzure, what: string, vms: number, gapMs: numb
     const seconds = accepted.map(([id, at]) => (at - (eventAt.get(nameOf(id)) ?? at)) / 1000);
     const atOnce = gapMs > 0 ? 1 : vms;
     const least = SHARES.map((share) => ideal({ ...FLEET, vms: Math.ceil(atOnce * share) }, 0.7).seconds);
-    return { what, vms, seconds, least };
+    const refused = refusals(await azure.digest(since));
+    return { what, vms, seconds, least, refused };
   }
 }
 

@@ -7,7 +7,7 @@ import { coldStart } from './coldStart.ts';
 import { efficiency } from './efficiency.ts';
 import { events } from './events.ts';
 import { neighbour } from './neighbour.ts';
-import { type Result, type Scenario, textOf } from './scenario.ts';
+import { markdownOf, type Result, type Scenario, textOf } from './scenario.ts';
 import { steady } from './steady.ts';
 
 const scenarios: Readonly<Record<string, Scenario>> = {
@@ -18,22 +18,26 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   events,
   coldStart,
 };
+const SIZED = ['efficiency', 'steady'];
 const QUICK = ['efficiency', 'neighbour', 'steady'];
 const resultsFile = join(import.meta.dirname, 'results/latest.json');
+const markdownFile = join(import.meta.dirname, 'results/latest.md');
 
 const HELP = `Measures the app against the embedded Azure, beside baselines on the same fleet.
 
-  npm run bench -- [scenario …] [--quick]
+  npm run bench -- [scenario …] [--quick] [--size VMS …]
 
 ${Object.entries(scenarios)
   .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
   .join('\n')}
 
   --quick       small fleets, under two minutes; without scenarios: ${QUICK.join(', ')}
+  --size VMS    this fleet instead of the usual ones, in efficiency and steady; may be given more than once
   --show        print what was measured last and measure nothing
   --help
 
-Figures go to bench/results/latest.json, those of other scenarios stay. docs/performance.md says what they mean.
+Figures go to bench/results/latest.json, and as Markdown tables to latest.md; those of other scenarios, and of other
+sizes, stay. docs/performance.md says what they mean.
 Exit codes: 0 done, 1 a figure is worse than it may be, 2 could not run.
 `;
 
@@ -42,28 +46,38 @@ type Results = Record<string, Result & { readonly at: string; readonly machine: 
 try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean' }, show: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      quick: { type: 'boolean' },
+      size: { type: 'string', multiple: true },
+      show: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) process.stdout.write(HELP);
   else if (values.show) for (const result of Object.values(readResults())) print(result);
-  else await measure(positionals, values.quick === true);
+  else await measure(positionals, values.quick === true, (values.size ?? []).map(readSize));
 } catch (error) {
   process.stderr.write(`bench: ${(error as Error).message} See --help.\n`);
   process.exitCode = 2;
 }
 
-async function measure(asked: readonly string[], quick: boolean): Promise<void> {
-  const names = asked.length > 0 ? asked : quick ? QUICK : Object.keys(scenarios);
+function readSize(text: string): number {
+  if (!/^[1-9]\d{0,7}$/.test(text)) throw new Error(`--size ${text} is no number of VMs.`);
+  return Number(text);
+}
+
+async function measure(asked: readonly string[], quick: boolean, sizes: readonly number[]): Promise<void> {
+  const names = asked.length > 0 ? asked : sizes.length > 0 ? SIZED : quick ? QUICK : Object.keys(scenarios);
   for (const name of names) {
     if (!scenarios[name]) throw new Error(`there is no scenario "${name}".`);
   }
   for (const name of names) {
     const say = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
-    const result = await (scenarios[name] as Scenario).run(quick, say);
+    const result = await (scenarios[name] as Scenario).run(quick, say, sizes);
     print(result);
     for (const text of result.regressions) say(`REGRESSION: ${text}`);
     if (result.regressions.length > 0) process.exitCode = 1;
-    if (!quick) keep(name, result);
+    if (!quick) keep([name, ...sizes].join(' '), result);
   }
 }
 
@@ -86,4 +100,9 @@ function keep(name: string, result: Result): void {
   const results = { ...readResults(), [name]: { at: new Date().toISOString(), machine, ...result } };
   mkdirSync(join(resultsFile, '..'), { recursive: true });
   writeFileSync(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`);
+  const markdown = Object.entries(results).map(([title, { at, machine: on, tables }]) =>
+    [`## ${title}`, `${at}, ${on}`, ...tables.map(markdownOf)].join('\n\n'),
+  );
+  writeFileSync(markdownFile, `${markdown.join('\n\n')}\n`);
+  process.stderr.write(`bench: tables for docs/performance.md are in bench/results/latest.md\n`);
 }

@@ -20,8 +20,8 @@ export interface Result {
 export interface Scenario {
   /** What `--help` says. */
   readonly about: string;
-  /** Measures. `quick` is small enough for CI; `say` tells how far it is. */
-  run(quick: boolean, say: (text: string) => void): Promise<Result>;
+  /** Measures. `quick` is small enough for CI; `say` tells how far it is; `sizes` are fleets to measure instead, if any. */
+  run(quick: boolean, say: (text: string) => void, sizes: readonly number[]): Promise<Result>;
 }
 
 /** A table as text, columns aligned: numbers to the right. */
@@ -39,6 +39,13 @@ export function textOf({ title, head, rows, notes = [] }: Table): string {
       .trimEnd();
   const rule = widths.map((width) => '-'.repeat(width)).join('  ');
   return [`\n${title}`, line(head), rule, ...rows.map(line), ...notes.map((note) => `  ${note}`)].join('\n');
+}
+
+/** A table as Markdown, as docs/performance.md has it. */
+export function markdownOf({ title, head, rows, notes = [] }: Table): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const table = [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
+  return [`**${title}**`, table, ...notes].join('\n\n');
 }
 
 /** A number as people read it: digits in groups, at most `digits` after the point. */

@@ -56,7 +56,7 @@ export function createClients(options: ClientOptions): AzureClients {
   const { credential, armEndpoint: endpoint, tokenScope, clock } = options;
   const policies = {
     retries: retries(clock, options.random),
-    pacing: pacing(clock, options.capacityShare),
+    pacing: pacing(clock, options.capacityShare, options.random),
     count: countCalls(calls, throttled),
   };
   const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {

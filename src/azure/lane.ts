@@ -40,6 +40,9 @@ export interface Lane {
   readonly bucket: Bucket;
   /** Azure refused: closed until then, ms. */
   closedUntil: number;
+  /** When it was closed last, though it had been open; and how much longer than told, as a share of that. */
+  closedAt: number;
+  lingering: number;
   /** Tokens taken ever. */
   taken: number;
   /** What `taken` was for the newest request whose answer had a count. */
@@ -69,6 +72,8 @@ export function createLane(id: LaneId, share: number): Lane {
     id,
     bucket: bucketOf(throttleLimits[id.limit], share),
     closedUntil: 0,
+    closedAt: Number.NEGATIVE_INFINITY,
+    lingering: 0,
     taken: 0,
     counted: 0,
     overdue: new Set(),

@@ -31,7 +31,7 @@ export interface Entry extends Lanes {
 export interface Pass {
   /** Azure counted: what is left in one of the request's buckets. */
   count(limit: LimitName, count: Count): void;
-  /** Azure refused: closes the lane to everybody, for so many ms. */
+  /** Azure refused: closes the lane to everybody, for so many ms at least. */
   close(limit: LimitName, ms: number): void;
   end(): void;
 }
@@ -52,8 +52,11 @@ export interface Pacer {
  * Makes a pacer that keeps each lane within `share` (0 to 1) of its bucket. Streams of waiters take turns at the lane
  * that is shared by most, and queue at whatever other lane holds them up; what a request costs does not depend on how
  * many wait.
+ *
+ * A closed lane stays closed for up to twice as long as told, by `random` (numbers in [0, 1)): of several processes that
+ * are one caller to Azure, each that asks again too soon makes all of them wait anew (azure-facts, section 1).
  */
-export function createPacer(clock: Clock, share: number): Pacer {
+export function createPacer(clock: Clock, share: number, random: () => number): Pacer {
   const registry = createLaneRegistry(clock, share);
   const streams = new Map<string, Stream>();
   // Lanes where something may have changed.
@@ -202,7 +205,7 @@ export function createPacer(clock: Clock, share: number): Pacer {
       },
       close(limit, ms) {
         const lane = used.find(({ id }) => id.limit === limit);
-        if (lane) closeLane(lane, ms);
+        if (lane) closeLane(lane, ms, sentAt);
       },
       end() {
         const now = clock.now();
@@ -212,10 +215,15 @@ export function createPacer(clock: Clock, share: number): Pacer {
     };
   }
 
-  function closeLane(lane: Lane, ms: number): void {
+  function closeLane(lane: Lane, ms: number, sentAt: number): void {
     const now = clock.now();
-    lane.closedUntil = Math.max(lane.closedUntil, now + ms);
-    lane.bucket.closeUntil(lane.closedUntil, now);
+    const anew = sentAt > lane.closedAt;
+    if (anew) {
+      lane.closedAt = now;
+      lane.lingering = random();
+    }
+    lane.closedUntil = Math.max(lane.closedUntil, now + ms * (1 + lane.lingering));
+    lane.bucket.closeUntil(lane.closedUntil, now, anew);
     lane.overdue.forEach(notOverdue);
     if (isClosedTooLong(lane, now)) {
       for (let stream = nextAt(lane); stream; stream = nextAt(lane)) failAll(stream, lane);

@@ -13,8 +13,8 @@ import { countsOf, DEFAULT_REFUSAL_MS, refusedLimit, toldWaitMs } from './thrott
  * The share is taken of every limit, also of those that Azure counts by caller: workers of other regions, events and
  * the command line are the same caller, and all must fit.
  */
-export function pacing(clock: Clock, share: number): PipelinePolicy {
-  const pacer = createPacer(clock, share);
+export function pacing(clock: Clock, share: number, random: () => number): PipelinePolicy {
+  const pacer = createPacer(clock, share, random);
   // Requests that were sent before, with the time before which they must not be sent again, ms.
   const notBefore = new WeakMap<PipelineRequest, number>();
   return {
@@ -41,7 +41,7 @@ export function pacing(clock: Clock, share: number): PipelinePolicy {
 /** Tells the lanes what the answer says. Returns when the request itself may go again, if its lanes let it. */
 function learn(pass: Pass, response: PipelineResponse, { shared, vm }: Lanes, clock: Clock): number {
   if (response.status !== 429) {
-    for (const [limit, count] of countsOf(response)) pass.count(limit, count);
+    for (const [limit, count] of countsOf(response, clock)) pass.count(limit, count);
     return 0;
   }
   const limits = [...shared, ...(vm ? [vm] : [])].map(({ limit }) => limit);

@@ -43,9 +43,13 @@ const DIGITS = /^\d+$/;
 
 /**
  * What an answer says is left of the limits its request counts in. Only what is understood: a header that is missing,
- * of another shape or of another policy says nothing. Sources: azure-facts, sections 1, 2 and 4; wire-behaviour 1.4.
+ * of another shape or of another policy says nothing. Times are ms of the clock. Sources: azure-facts, sections 1, 2 and 4;
+ * wire-behaviour 1.4.
  */
-export function countsOf({ headers }: Pick<Answer, 'headers'>): Map<LimitName, Count> {
+export function countsOf(
+  { headers }: Pick<Answer, 'headers'>,
+  { speed }: Pick<Clock, 'speed'>,
+): Map<LimitName, Count> {
   const counts = new Map<LimitName, Count>();
   const note = (limit: LimitName, text: string | undefined, more: Omit<Count, 'remaining'> = {}): void => {
     if (/^\d{1,9}$/.test(text ?? '')) counts.set(limit, { remaining: Number(text), ...more });
@@ -62,7 +66,7 @@ export function countsOf({ headers }: Pick<Answer, 'headers'>): Map<LimitName, C
   note(
     'resourceGraph',
     headers.get('x-ms-user-quota-remaining'),
-    resetsInMs === undefined ? {} : { resetsInMs },
+    resetsInMs === undefined ? {} : { resetsInMs: resetsInMs * speed },
   );
   return counts;
 }

@@ -8,21 +8,24 @@ export interface ThrottleLimit {
   readonly size: number;
   /** Requests per second. */
   readonly refill: number;
+  /** Set where the refill comes all at once, each so many ms; else it comes each second, or steadily. */
+  readonly periodMs?: number;
   /** Set where Azure counts the requests of a window of that many ms instead of refilling steadily. */
   readonly windowMs?: number;
 }
 
 /**
  * Every limit the app can meet. Sizes and refills: azure-facts, sections 1 (ARM), 2 (Compute), 3 (identities) and
- * 4 (Resource Graph). What each is counted by: `lanesOf`.
+ * 4 (Resource Graph). What each is counted by: `lanesOf`. Compute "adds tokens once a minute": recorded counts go down for
+ * most of a minute, then rise by a minute's refill.
  */
 export const throttleLimits = {
   armReads: { name: 'Resource Manager reads', size: 250, refill: 25 },
   armWrites: { name: 'Resource Manager writes', size: 200, refill: 10 },
   // Put VM and others have buckets of their own; PATCH is "Update VM": 500 a minute.
-  vmUpdates: { name: 'VM updates', size: 1500, refill: 500 / 60 },
+  vmUpdates: { name: 'VM updates', size: 1500, refill: 500 / 60, periodMs: 60_000 },
   // 4 a minute for one VM.
-  oneVmUpdates: { name: 'updates of one VM', size: 12, refill: 4 / 60 },
+  oneVmUpdates: { name: 'updates of one VM', size: 12, refill: 4 / 60, periodMs: 60_000 },
   // "400 assignment operations per 20 seconds" may be a window or a bucket: who stays within the window is within both.
   assignments: { name: 'identity assignments', size: 300, refill: 15, windowMs: 20_000 },
   tenantAssignments: {

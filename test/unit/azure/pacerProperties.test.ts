@@ -55,7 +55,7 @@ type Schedule = typeof schedules extends fc.Arbitrary<infer S> ? S : never;
 /** Plays a schedule to its end: until everybody who was not aborted has been let go or has failed. */
 async function play(schedule: Schedule, share: number) {
   const clock = steppedClock(0);
-  const pacer = createPacer(clock, share);
+  const pacer = createPacer(clock, share, () => 0);
   const happened: Happened[] = [];
   const open: { lanes: readonly LaneId[]; passed: Pass }[] = [];
   const waiting: AbortController[] = [];

@@ -14,7 +14,7 @@ function answer(headers: Record<string, string>, body: unknown = {}) {
 }
 
 describe('countsOf', () => {
-  const counts = (headers: Record<string, string>) => Object.fromEntries(countsOf(answer(headers)));
+  const counts = (headers: Record<string, string>) => Object.fromEntries(countsOf(answer(headers), clock));
 
   it('reads what Resource Manager, Compute and Resource Graph say', () => {
     assert.deepEqual(counts({ 'x-ms-ratelimit-remaining-subscription-reads': '249' }), {
@@ -37,6 +37,18 @@ describe('countsOf', () => {
         resourceGraph: { remaining: 14, resetsInMs: 5000 },
       },
     );
+  });
+
+  it('tells times in those of a sped-up clock', () => {
+    const headers = {
+      'x-ms-user-quota-remaining': '0',
+      'x-ms-user-quota-resets-after': '00:00:00.0500000',
+    };
+
+    assert.deepEqual(countsOf(answer(headers), { speed: 100 }).get('resourceGraph'), {
+      remaining: 0,
+      resetsInMs: 5000,
+    });
   });
 
   it('takes nothing from headers that are missing, odd, or of other policies', () => {
