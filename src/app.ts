@@ -1,6 +1,7 @@
 import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { type AzureClients, createClients } from './azure/clients.ts';
 import { clouds } from './azure/clouds.ts';
+import { type PoisonQueues, poisonQueues } from './azure/poisonQueues.ts';
 import { type ReportsContainer, reportsContainer } from './azure/reportsContainer.ts';
 import { type Clock, fastClock, systemClock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './settings.ts';
@@ -18,6 +19,8 @@ export interface App {
   readonly armEndpoint: string;
   /** Where reports are kept; undefined without a storage account, as on a person's machine. */
   readonly reports: ReportsContainer | undefined;
+  /** What the host has given up; undefined likewise. */
+  readonly poison: PoisonQueues | undefined;
 }
 
 /**
@@ -38,8 +41,8 @@ export function createApp(env: Readonly<Record<string, string | undefined>>): Ap
     capacityShare: settings.capacityShare,
     random: Math.random,
   });
-  const reports = reportsContainer(env, signIn);
-  return { settings, clients, clock, random: Math.random, armEndpoint, reports };
+  const [reports, poison] = [reportsContainer(env, signIn), poisonQueues(env, signIn)];
+  return { settings, clients, clock, random: Math.random, armEndpoint, reports, poison };
 }
 
 /**

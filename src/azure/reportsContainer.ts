@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { TokenCredential } from '@azure/identity';
 import type { ContainerClient } from '@azure/storage-blob';
-import { STORAGE_CONNECTION } from '../queues.ts';
+import { storageRetries, storageService } from './storageService.ts';
 
 /** The blobs the app keeps reports and what they are made from in. Each method rejects with what the storage said. */
 export interface ReportsContainer {
@@ -21,30 +21,27 @@ const PIECE = 4 * 2 ** 20;
 const TIMEOUT_MS = 60_000;
 
 /**
- * The reports container in the storage account of the Functions host, reached as the host reaches it: by connection
- * string, or by the credential. Undefined when no storage account is set. Nothing is asked yet, and the storage client
- * is loaded when first used.
+ * The reports container in the storage account of the Functions host. Undefined when no storage account is set. Nothing
+ * is asked yet, and the storage client is loaded when first used.
  */
 export function reportsContainer(
   env: Readonly<Record<string, string | undefined>>,
   credential: TokenCredential,
 ): ReportsContainer | undefined {
-  const connectionString = env[STORAGE_CONNECTION];
-  const account = env[`${STORAGE_CONNECTION}__accountName`];
-  const url =
-    env[`${STORAGE_CONNECTION}__blobServiceUri`] ?? (account && `https://${account}.blob.core.windows.net`);
-  if (!connectionString && !url) return undefined;
+  const service = storageService(env, 'blob', credential);
+  if (!service) return undefined;
 
   let opened: Promise<ContainerClient> | undefined;
   let created: Promise<unknown> | undefined;
-  async function open(): Promise<ContainerClient> {
-    const storage = await import('@azure/storage-blob');
-    const options = { retryOptions: { maxTries: 3, tryTimeoutInMs: 20_000, retryDelayInMs: 500 } };
-    const service = connectionString
-      ? storage.BlobServiceClient.fromConnectionString(connectionString, options)
-      : new storage.BlobServiceClient(url as string, credential, options);
-    return service.getContainerClient(CONTAINER);
-  }
+  const open = async (): Promise<ContainerClient> => {
+    const { BlobServiceClient } = await import('@azure/storage-blob');
+    const options = { retryOptions: storageRetries };
+    const client =
+      'url' in service
+        ? new BlobServiceClient(service.url, service.credential, options)
+        : BlobServiceClient.fromConnectionString(service.connectionString, options);
+    return client.getContainerClient(CONTAINER);
+  };
   const container = (): Promise<ContainerClient> => {
     opened ??= open();
     return opened;

@@ -9,6 +9,7 @@ import { goalIdentities } from './goalIdentities.ts';
 import { relockIdentities } from './identityLocks.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
+import { tellOfPoison } from './poison.ts';
 import { noteRenewals, noticingUnlocked, problemCollector } from './problems.ts';
 import { recordSweep } from './recording.ts';
 import type { Shared } from './shared.ts';
@@ -21,14 +22,12 @@ import { makeSweepReport } from './sweepReport.ts';
  * The messages carry `traceparent`, so that the work belongs to the operation of the sweep.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
-export async function startSweep(
-  { app, coverage, telemetry }: Shared,
-  log: Log,
-  traceparent?: string,
-): Promise<RegionMessage[]> {
+export async function startSweep(shared: Shared, log: Log, traceparent?: string): Promise<RegionMessage[]> {
+  const { app, coverage, telemetry } = shared;
   const { settings, clock, clients } = app;
   const { effect } = settings.policy;
   telemetry.event('Heartbeat', { effect }, {});
+  await tellOfPoison(shared, log);
   if (effect === 'Disabled') {
     log.info('Nothing swept: EFFECT is Disabled');
     return [];

@@ -59,6 +59,11 @@ export const events = {
     properties: { queue: 'The queue it came from.', error: 'What failed it the last time.' },
     measurements: {},
   },
+  /** A sweep found messages in a poison queue, those included whose runs were killed and could tell nothing. */
+  PoisonFound: {
+    properties: { queue: 'The poison queue.' },
+    measurements: { messages: 'How many lie there.' },
+  },
   /** The look at one VM ended. The audit trail: one for each VM looked at, never sampled. */
   VmRemediated: {
     properties: {

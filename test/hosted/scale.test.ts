@@ -229,6 +229,13 @@ describe('a message that fails each time', () => {
     await host.idle();
 
     assert.equal(written(azure).assigned, 1);
+    const said = logged(running.events, 'error');
+    assert.ok(
+      said.some((line) =>
+        /^Messages lie in a poison queue .*"queue":"virtual-machines-poison","messages":1/.test(line),
+      ),
+      said.join('\n'),
+    );
   });
 });
 
