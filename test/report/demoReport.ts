@@ -1,4 +1,5 @@
 import { demoFleet, demoSettings } from '../../emulator/fleet/demo.ts';
+import { startAzurite } from '../../local/azurite.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Log } from '../../src/log.ts';
 import { gatherReport } from '../../src/remediation/gatherReport.ts';
@@ -8,7 +9,6 @@ import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import type { Report } from '../../src/report/report.ts';
 import { anApp, anAzure, vmIn } from '../azure.ts';
-import { aStorageAccount } from '../azurite.ts';
 
 const SHOP = '5ca1ab1e-0001-4000-8000-000000000001';
 const HOUR = 3_600_000;
@@ -17,7 +17,7 @@ const quiet: Log = { debug() {}, info() {}, warn: console.error, error() {} };
 /** The report of the demo tenant after some days of sweeps, each an hour after the other, in a few seconds. */
 export async function demoReport(): Promise<Report> {
   const azure = await anAzure();
-  const storage = await aStorageAccount();
+  const storage = await startAzurite();
   let now = Date.parse('2026-11-22T15:00:00Z');
   const clock: Clock = { speed: 1, now: () => now, sleep: async () => undefined };
   try {

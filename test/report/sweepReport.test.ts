@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { Azure } from '../../emulator/azure.ts';
+import { type Azurite, startAzurite } from '../../local/azurite.ts';
 import type { App } from '../../src/app.ts';
 import type { ReportsContainer } from '../../src/azure/reportsContainer.ts';
 import type { Log } from '../../src/log.ts';
@@ -11,13 +12,12 @@ import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import type { Report } from '../../src/report/report.ts';
 import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
-import { aStorageAccount, type Storage } from '../azurite.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
 let azure: Azure;
-let storage: Storage;
+let storage: Azurite;
 before(async () => {
-  [azure, storage] = await Promise.all([anAzure(), aStorageAccount()]);
+  [azure, storage] = await Promise.all([anAzure(), startAzurite()]);
 });
 after(async () => {
   await azure.close();
