@@ -7,7 +7,8 @@ import { coldStart } from './coldStart.ts';
 import { efficiency } from './efficiency.ts';
 import { events } from './events.ts';
 import { neighbour } from './neighbour.ts';
-import { type Result, type Scenario, textOf } from './scenario.ts';
+import { races } from './races.ts';
+import { type Flags, type Result, type Scenario, textOf } from './scenario.ts';
 import { steady } from './steady.ts';
 
 const scenarios: Readonly<Record<string, Scenario>> = {
@@ -17,6 +18,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   steady,
   events,
   coldStart,
+  races,
 };
 const QUICK = ['efficiency', 'neighbour', 'steady'];
 const resultsFile = join(import.meta.dirname, 'results/latest.json');
@@ -31,6 +33,7 @@ ${Object.entries(scenarios)
 
   --quick       small fleets, under two minutes; without scenarios: ${QUICK.join(', ')}
   --show        print what was measured last and measure nothing
+  --json        print figures as JSON, not as tables
   --help
 
 Figures go to bench/results/latest.json, those of other scenarios stay. docs/performance.md says what they mean.
@@ -42,25 +45,34 @@ type Results = Record<string, Result & { readonly at: string; readonly machine: 
 try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean' }, show: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      quick: { type: 'boolean' },
+      show: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+      races: { type: 'string' },
+      seed: { type: 'string' },
+    },
   });
   if (values.help) process.stdout.write(HELP);
   else if (values.show) for (const result of Object.values(readResults())) print(result);
-  else await measure(positionals, values.quick === true);
+  else await measure(positionals, values);
 } catch (error) {
   process.stderr.write(`bench: ${(error as Error).message} See --help.\n`);
   process.exitCode = 2;
 }
 
-async function measure(asked: readonly string[], quick: boolean): Promise<void> {
+async function measure(asked: readonly string[], flags: Flags): Promise<void> {
+  const quick = flags.quick === true;
   const names = asked.length > 0 ? asked : quick ? QUICK : Object.keys(scenarios);
   for (const name of names) {
     if (!scenarios[name]) throw new Error(`there is no scenario "${name}".`);
   }
   for (const name of names) {
     const say = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
-    const result = await (scenarios[name] as Scenario).run(quick, say);
-    print(result);
+    const result = await (scenarios[name] as Scenario).run(quick, say, flags);
+    if (flags.json) process.stdout.write(`${JSON.stringify(result.figures, undefined, 2)}\n`);
+    else print(result);
     for (const text of result.regressions) say(`REGRESSION: ${text}`);
     if (result.regressions.length > 0) process.exitCode = 1;
     if (!quick) keep(name, result);

@@ -16,12 +16,15 @@ export interface Result {
   readonly regressions: readonly string[];
 }
 
+/** Flags of the command line, by name. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
 /** Something to measure. */
 export interface Scenario {
   /** What `--help` says. */
   readonly about: string;
-  /** Measures. `quick` is small enough for CI; `say` tells how far it is. */
-  run(quick: boolean, say: (text: string) => void): Promise<Result>;
+  /** Measures. `quick` is small enough for CI; `say` tells how far it is; `flags` are those of the command line. */
+  run(quick: boolean, say: (text: string) => void, flags?: Flags): Promise<Result>;
 }
 
 /** A table as text, columns aligned: numbers to the right. */

@@ -22,8 +22,9 @@ interface Answer {
 
 const API_VERSION = '2024-11-01';
 const MOST_TRIES = 8;
-const MOST_TRIES_TO_MAKE = 200;
-const BETWEEN_TRIES_MS = 3;
+// Until the deletion is over, 300 s of the embedded Azure's at most.
+const MOST_TRIES_TO_MAKE = 1000;
+const BETWEEN_TRIES_MS = 5;
 
 /**
  * Rivals in this process. All but the whole PUT are as careful as can be: they send what they change with the ETag of

@@ -9,7 +9,7 @@ import type { MakeContender } from './contenders.ts';
 import { raceVm, subscriptions, surroundings } from './fleet.ts';
 import { type Count, createLedger, type Ending, type Identities } from './ledger.ts';
 import { createRivals } from './rivals.ts';
-import { actsOn, type RivalAct } from './schedule.ts';
+import { actsOn, type RivalAct, type RivalKind } from './schedule.ts';
 import { longWire } from './wire.ts';
 import { identitiesOf, witness } from './witness.ts';
 
@@ -41,10 +41,8 @@ interface Script {
 
 const VMS_AT_A_TIME = 500;
 const SPEED = 100;
-// Deletions and creations then take as long as what happens between read and write: harsher than Azure's minutes.
-const OPERATION_SCALE = 0.05;
-// Resource Graph's 30 s and the longest operation, in the machine's time.
-const SETTLED_MS = 600;
+// As long as the longest operation of the embedded Azure's, 300 s, in the machine's time.
+const SETTLED_MS = 3000;
 const VM_TYPE = 'microsoft.compute/virtualmachines';
 
 /**
@@ -53,7 +51,7 @@ const VM_TYPE = 'microsoft.compute/virtualmachines';
  */
 export async function race(make: MakeContender, seed: number, until: Until): Promise<Run> {
   const startedAt = performance.now();
-  const azure = await startAzure({ speed: SPEED, operationScale: OPERATION_SCALE, throttle: false, seed });
+  const azure = await startAzure({ speed: SPEED, throttle: false, seed });
   trustAzure(azure);
   await azure.seed([...surroundings(), ...goals()]);
   const ledger = createLedger();
@@ -69,10 +67,14 @@ export async function race(make: MakeContender, seed: number, until: Until): Pro
   );
 
   function begin({ id, location, number, first }: Script, after: RivalAct['after']): void {
+    const event = () => contender.event(id, location);
+    const play = async (kind: Exclude<RivalKind, 'event'>, act: Omit<RivalAct, 'kind'>): Promise<void> => {
+      await rivals.play(id, { ...act, kind });
+      if (kind === 'deleted and made again') await event();
+    };
     for (const { kind, ...act } of actsOn(number, seed)) {
       if (act.after !== after) continue;
-      const event = () => delay(act.delayMs).then(() => contender.event(id, location));
-      const work = kind === 'event' ? event() : rivals.play(id, { kind, ...act });
+      const work = kind === 'event' ? delay(act.delayMs).then(event) : play(kind, act);
       acting.add(work);
       void work.finally(() => acting.delete(work));
       if (act.first) first.push(work);

@@ -48,14 +48,17 @@ const LONGEST_HELD_MS = 40;
 /** What rivals do to the VM with this number. The same for the same seed and number, whoever the contender is. */
 export function actsOn(number: number, seed: number): RivalAct[] {
   const random = seededRandom(seed * 1_000_003 + number);
-  return Array.from({ length: 1 + Math.floor(random() * MOST_ACTS) }, () => ({
-    kind: kindAt(random() * WEIGHT),
-    after: random() < AFTER_READ ? 'read' : 'write',
-    first: random() < FIRST,
-    delayMs: random() * LONGEST_DELAY_MS,
-    heldMs: random() * LONGEST_HELD_MS,
-    pick: random(),
-  }));
+  return Array.from({ length: 1 + Math.floor(random() * MOST_ACTS) }, () => kindAt(random() * WEIGHT)).map(
+    (kind) => ({
+      kind,
+      after: random() < AFTER_READ ? 'read' : 'write',
+      // Azure takes a minute or so to delete a VM: nobody's request is on its way for so long.
+      first: random() < FIRST && kind !== 'deleted and made again',
+      delayMs: random() * LONGEST_DELAY_MS,
+      heldMs: random() * LONGEST_HELD_MS,
+      pick: random(),
+    }),
+  );
 }
 
 function kindAt(weight: number): RivalKind {
