@@ -1,5 +1,5 @@
 import { ComputeManagementClient, type VirtualMachine } from '@azure/arm-compute';
-import type { PipelinePolicy } from '@azure/core-rest-pipeline';
+import type { Pipeline } from '@azure/core-rest-pipeline';
 import { ManagedIdentityCredential } from '@azure/identity';
 import { host, remediator } from '../../emulator/arm/principals.ts';
 import type { Azure } from '../../emulator/azure.ts';
@@ -22,27 +22,27 @@ export interface Contender {
   event(id: string, location: string): Promise<void>;
 }
 
-/** Makes one against an embedded Azure, the sweep at the end of one wire, the second copy at that of another. */
+/** Makes one against an embedded Azure; what is done to the pipelines of its sweep and of its second copy is given. */
 export type MakeContender = (
   azure: Azure,
-  sweepWire: PipelinePolicy,
-  secondWire: PipelinePolicy,
+  toSweep: (pipeline: Pipeline) => void,
+  toSecond: (pipeline: Pipeline) => void,
 ) => Contender;
 
 const ONCE_A_YEAR = '0 0 0 1 1 *';
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** This app: a sweep, and beside it the handler of events in another copy that signs in as somebody else. */
-export const thisApp: MakeContender = (azure, sweepWire, secondWire) => {
-  const copyAs = (clientId: string, wire: PipelinePolicy): App => {
+export const thisApp: MakeContender = (azure, toSweep, toSecond) => {
+  const copyAs = (clientId: string, lay: (pipeline: Pipeline) => void): App => {
     const app = createApp({ ...azure.env, SWEEP_SCHEDULE: ONCE_A_YEAR, AZURE_CLIENT_ID: clientId });
     for (const id of subscriptions) {
-      app.clients.compute(id).pipeline.addPolicy(wire, { afterPhase: 'Retry' });
+      lay(app.clients.compute(id).pipeline);
     }
     return app;
   };
-  const sweeper = copyAs(remediator.clientId, sweepWire);
-  const second = shared(copyAs(host.clientId, secondWire));
+  const sweeper = copyAs(remediator.clientId, toSweep);
+  const second = shared(copyAs(host.clientId, toSecond));
   const tally = emptyTally();
   return {
     tally,
@@ -90,20 +90,20 @@ export const deltaModel = modelOf(async ({ compute }, id, location) => {
 
 /** A model in two copies, which leaves VMs alone as the app does (R5). The goal identities must be there. */
 function modelOf(assign: Assign): MakeContender {
-  return (azure, sweepWire, secondWire) => {
-    const copyAs = (clientId: string, wire: PipelinePolicy): Model => {
+  return (azure, toSweep, toSecond) => {
+    const copyAs = (clientId: string, lay: (pipeline: Pipeline) => void): Model => {
       const credential = new ManagedIdentityCredential({ clientId });
       const clients = new Map(
         subscriptions.map((id) => {
           const client = new ComputeManagementClient(credential, id, { endpoint: azure.armEndpoint });
-          client.pipeline.addPolicy(wire, { afterPhase: 'Retry' });
+          lay(client.pipeline);
           return [id, client];
         }),
       );
       return { compute: (id) => clients.get(id.split('/')[2] ?? '') as ComputeManagementClient };
     };
-    const sweeper = copyAs(remediator.clientId, sweepWire);
-    const second = copyAs(host.clientId, secondWire);
+    const sweeper = copyAs(remediator.clientId, toSweep);
+    const second = copyAs(host.clientId, toSecond);
     return {
       tally: emptyTally(),
       async sweep(ids) {

@@ -39,6 +39,8 @@ export interface Count extends Damage {
   races: number;
   readonly racesBetween: { readAndWrite: number; writeAndConfirmation: number };
   readonly racesBy: Record<string, number>;
+  /** Rivals' writes that a contender saw by a second look before it sent its write; no races. */
+  seenBefore: number;
   /** Contenders' writes refused because the VM had changed. */
   refused: number;
   /** Contenders' writes accepted. */
@@ -80,6 +82,7 @@ export function createLedger(): Ledger {
     races: 0,
     racesBetween: { readAndWrite: 0, writeAndConfirmation: 0 },
     racesBy: {},
+    seenBefore: 0,
     refused: 0,
     accepted: 0,
     goalTaken: 0,
@@ -153,8 +156,9 @@ export function createLedger(): Ledger {
         count.refused++;
         return endWindow(vm, who);
       }
-      // A reading that no write came of ends unheard: nothing raced.
-      if (windowsOf(vm).get(who)?.state === 'written') endWindow(vm, who);
+      const window = windowsOf(vm).get(who);
+      if (window?.state === 'written') endWindow(vm, who);
+      else count.seenBefore += window?.between.length ?? 0;
       windowsOf(vm).set(who, { state: 'read', between: [] });
     },
     close(vms) {

@@ -18,6 +18,8 @@ interface Answer {
   readonly status: number;
   readonly body: ArmResource;
   readonly etag: string;
+  /** How long Azure asks to wait, in ms of the machine's time. */
+  readonly waitMs: number;
 }
 
 const API_VERSION = '2024-11-01';
@@ -28,7 +30,7 @@ const BETWEEN_TRIES_MS = 5;
 
 /**
  * Rivals in this process. All but the whole PUT are as careful as can be: they send what they change with the ETag of
- * their reading, so that what is lost is not lost by them. The whole PUT is as careless as Terraform: it reads the VM,
+ * their reading, so that what is lost is not lost by them, and come back to a deletion when Azure says. The whole PUT is as careless as Terraform: it reads the VM,
  * and a while later puts back all it read.
  */
 export function createRivals(azure: Azure): Rivals {
@@ -56,6 +58,7 @@ export function createRivals(azure: Azure): Rivals {
             status: response.statusCode ?? 0,
             body: answer as ArmResource,
             etag: String(response.headers.etag ?? ''),
+            waitMs: Number(response.headers['retry-after-ms'] ?? 0),
           });
         });
       });
@@ -92,7 +95,10 @@ export function createRivals(azure: Azure): Rivals {
 
   async function makeAgain(kind: RivalKind, vm: string, pick: number): Promise<void> {
     const { status, body } = await call(kind, 'GET', vm);
-    if (status !== 200 || (await call(kind, 'DELETE', vm)).status >= 300) return;
+    if (status !== 200) return;
+    const deleted = await call(kind, 'DELETE', vm);
+    if (deleted.status >= 300) return;
+    await delay(deleted.waitMs);
     const { identity } = raceVm(Math.floor(pick * 1000), 1);
     const ids = otherIdentities(vm.split('/')[2] ?? '').slice(0, countOf(identity));
     const map = Object.fromEntries(ids.map((id) => [id, {}]));

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Pipeline } from '@azure/core-rest-pipeline';
 import { remediator } from '../../emulator/arm/principals.ts';
 import { type Azure, startAzure } from '../../emulator/azure.ts';
 import { seededRandom } from '../../emulator/random.ts';
@@ -10,7 +11,7 @@ import { raceVm, subscriptions, surroundings } from './fleet.ts';
 import { type Count, createLedger, type Ending, type Identities } from './ledger.ts';
 import { createRivals } from './rivals.ts';
 import { actsOn, type RivalAct, type RivalKind } from './schedule.ts';
-import { longWire } from './wire.ts';
+import { longWire, waiting } from './wire.ts';
 import { identitiesOf, witness } from './witness.ts';
 
 /** How far a run goes: until so many races were run, or until so many VMs were raced for. */
@@ -39,7 +40,7 @@ interface Script {
   readonly first: Promise<void>[];
 }
 
-const VMS_AT_A_TIME = 500;
+const VMS_AT_A_TIME = 250;
 const SPEED = 100;
 // As long as the longest operation of the embedded Azure's, 300 s, in the machine's time.
 const SETTLED_MS = 3000;
@@ -60,11 +61,15 @@ export async function race(make: MakeContender, seed: number, until: Until): Pro
   const acting = new Set<Promise<void>>();
   const scripts = new Map<string, Script>();
   const firstOf = (vm: string) => Promise.all(scripts.get(vm)?.first ?? []);
-  const contender = make(
-    azure,
-    longWire(random, firstOf),
-    longWire(random, async () => undefined),
-  );
+  const lay = (pipeline: Pipeline): void => {
+    pipeline.addPolicy(longWire(random), { afterPhase: 'Retry' });
+  };
+  const layToSweep = (pipeline: Pipeline): void => {
+    // The app looks once more at what has waited long (`freshReadings`), so waiting comes before that.
+    pipeline.addPolicy(waiting(firstOf), { afterPhase: 'Retry', beforePolicies: ['freshReadings'] });
+    lay(pipeline);
+  };
+  const contender = make(azure, layToSweep, lay);
 
   function begin({ id, location, number, first }: Script, after: RivalAct['after']): void {
     const event = () => contender.event(id, location);

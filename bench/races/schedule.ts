@@ -38,7 +38,7 @@ const KINDS: readonly (readonly [RivalKind, number])[] = [
   ['event', 13],
 ];
 const WEIGHT = KINDS.reduce((sum, [, weight]) => sum + weight, 0);
-const MOST_ACTS = 4;
+const MOST_ACTS = 5;
 const AFTER_READ = 0.6;
 const FIRST = 0.75;
 // About what a request and its answer take (`wire.ts`), so that acts that run freely fall on either side of the next one.

@@ -9,20 +9,29 @@ const VM_PATH = /\/virtualMachines\/[^/]+$/i;
 /**
  * The way between a contender and Azure, as far as a continent: each request about a VM and each answer takes some
  * ms, by chance. So other calls can come in between, as they do in Azure; the machine alone would leave no gap.
- * `held` says what has to be over before a request about a VM (path in lower case) arrives.
  */
-export function longWire(random: () => number, held: (vm: string) => Promise<unknown>): PipelinePolicy {
+export function longWire(random: () => number): PipelinePolicy {
   const travel = () => delay(FROM_MS + random() * (TO_MS - FROM_MS));
   return {
     name: 'longWire',
     async sendRequest(request, next) {
-      const { pathname } = new URL(request.url);
-      if (!VM_PATH.test(pathname)) return next(request);
+      if (!VM_PATH.test(new URL(request.url).pathname)) return next(request);
       await travel();
-      await held(pathname.toLowerCase());
       const response = await next(request);
       await travel();
       return response;
+    },
+  };
+}
+
+/** Holds a request about a VM back until what `held` tells of it (path in lower case) is over: it waits for its turn. */
+export function waiting(held: (vm: string) => Promise<unknown>): PipelinePolicy {
+  return {
+    name: 'waiting',
+    async sendRequest(request, next) {
+      const { pathname } = new URL(request.url);
+      if (VM_PATH.test(pathname)) await held(pathname.toLowerCase());
+      return next(request);
     },
   };
 }

@@ -14,6 +14,8 @@ export interface CallContext {
   readonly urgent?: boolean;
   /** Operation id of the telemetry the call belongs to, 32 hexadecimal digits. */
   readonly operationId?: string;
+  /** What a write rests on: when the VM was read, ms, and whether it is still as it was then. */
+  readonly reading?: { readonly at: number; stillHolds(): Promise<boolean> };
   /** Where the calls of the work they belong to are counted, beside those of the whole process. */
   readonly counts?: Counts;
 }
@@ -30,6 +32,11 @@ export function callContext(): CallContext {
 /** Makes calls that write something in a region. */
 export function inRegion<T>(location: string, call: () => T): T {
   return contexts.run({ ...callContext(), location }, call);
+}
+
+/** Makes a write that rests on a reading. */
+export function restingOn<T>(reading: NonNullable<CallContext['reading']>, write: () => T): T {
+  return contexts.run({ ...callContext(), reading }, write);
 }
 
 /** Runs work somebody waits for, such as that of an event: all its calls go before those that are not urgent. */

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import { fold } from '../domain/resourceId.ts';
 import { callContext } from './callContext.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
+import { freshReadings } from './freshReadings.ts';
 import { pacing } from './pacing.ts';
 import { retries } from './retry.ts';
 import { signedInAs } from './signIn.ts';
@@ -57,6 +58,7 @@ export function createClients(options: ClientOptions): AzureClients {
   const policies = {
     retries: retries(clock, options.random),
     pacing: pacing(clock, options.capacityShare),
+    fresh: freshReadings(clock),
     count: countCalls(calls, throttled),
   };
   const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {
@@ -66,6 +68,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pipeline.addPolicy(azureErrors());
     pipeline.addPolicy(correlation());
     pipeline.addPolicy(policies.pacing, { afterPhase: 'Retry' });
+    pipeline.addPolicy(policies.fresh, { afterPhase: 'Retry' });
     pipeline.addPolicy(policies.count, { afterPhase: 'Retry' });
     return client;
   };
