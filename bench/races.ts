@@ -20,11 +20,11 @@ export const races: Scenario = {
     const seed = countOf('seed', flags.seed) ?? 1 + Math.floor(Math.random() * 1_000_000);
     say(`seed ${seed}`);
     const ours = await race(thisApp, seed, { races: wanted });
-    say(`this app: ${number(ours.count.races)} races in ${number(ours.seconds)} s`);
     const runs = [{ name: 'this app', ...ours }];
+    say(shortly('this app', ours));
     for (const [name, make] of models) {
       const run = await race(make, seed, { vms: ours.vms });
-      say(`${name}: ${number(run.count.races)} races in ${number(run.seconds)} s`);
+      say(shortly(name, run));
       runs.push({ name, ...run });
     }
     const figures = { seed, runs };
@@ -68,6 +68,11 @@ export const races: Scenario = {
     };
   },
 };
+
+function shortly(name: string, { count, seconds }: Run): string {
+  const lost = count.lostUserAssigned + count.lostSystem;
+  return `${name}: ${number(count.races)} races, ${number(lost)} identities lost, in ${number(seconds)} s`;
+}
 
 /** What must never happen and did, in sentences. */
 export function wrongIn({ seed, count, end, damage }: Run): string[] {
