@@ -24,7 +24,7 @@ export function longWire(random: () => number): PipelinePolicy {
   };
 }
 
-/** Holds a request about a VM back until what `held` tells of it (path in lower case) is over: it waits for its turn. */
+/** Holds a request about a VM back until what `held` tells of it (path in lower case) is over. */
 export function waiting(held: (vm: string) => Promise<unknown>): PipelinePolicy {
   return {
     name: 'waiting',

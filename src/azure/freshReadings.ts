@@ -1,6 +1,5 @@
-import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import type { Clock } from '../clock.ts';
-import { callContext } from './callContext.ts';
+import type { CallContext } from './callContext.ts';
 import { AzureError } from './errors.ts';
 
 /**
@@ -11,20 +10,10 @@ import { AzureError } from './errors.ts';
 export const FRESH_MS = 8_000;
 
 /**
- * Looks at the VM again before a write that has waited for its turn, or for Azure's leave after a 429, until its reading
- * is old. Throws AzureError of kind `conflict`, and sends nothing, when the VM is no longer as it was read; or what
- * reading throws. It belongs after pacing, so that nothing more holds the write up.
+ * Looks at the VM again where the reading a write rests on is old. Throws AzureError of kind `conflict` when the VM is no
+ * longer as it was read; or what reading throws.
  */
-export function freshReadings(clock: Clock): PipelinePolicy {
-  return {
-    name: 'freshReadings',
-    async sendRequest(request, next) {
-      const { reading } = callContext();
-      const rests = reading !== undefined && request.method === 'PATCH';
-      if (rests && clock.now() - reading.at > FRESH_MS && !(await reading.stillHolds())) {
-        throw new AzureError('conflict', 'The VM changed while the write waited for its turn.');
-      }
-      return next(request);
-    },
-  };
+export async function requireFresh(reading: CallContext['reading'], clock: Clock): Promise<void> {
+  if (!reading || clock.now() - reading.at <= FRESH_MS || (await reading.stillHolds())) return;
+  throw new AzureError('conflict', 'The VM changed while the write waited for its turn.');
 }

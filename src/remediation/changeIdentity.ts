@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import { restingOn } from '../azure/callContext.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
+import type { Turn } from '../azure/pacing.ts';
 import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
 import type { IdentityPatch } from '../domain/identityPatch.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
@@ -22,8 +23,8 @@ export interface Change {
 const MAX_ATTEMPTS = 6;
 
 /**
- * Reads the VM, decides, and sends the PATCH with the ETag of that reading; a conflict is read and decided again,
- * bounded times (R10). Returns once Azure accepted it. `first` is a reading already made, `at` when, in ms. Throws AzureError
+ * Waits for its turn to write, reads the VM, decides, and sends the PATCH at once with the ETag of that reading; a conflict
+ * is read and decided again, bounded times (R10). Returns once Azure accepted it. `first` is a reading already made, `at` when, in ms. Throws AzureError
  * of reads.
  */
 export async function changeIdentity(
@@ -37,13 +38,17 @@ export async function changeIdentity(
     state: 'ended',
     report: { ...known, outcome: result, attempts },
   });
-  let { reading, at } = first ?? (await readNow(app, vm));
+  let { reading, at, turn }: Read = first ?? (await readInTurn(app, known));
   for (let attempt = 1; ; attempt++) {
     const decision = change.decide(reading);
-    if ('end' in decision) return end(decision.end, attempt - 1);
+    if ('end' in decision) {
+      turn?.end();
+      return end(decision.end, attempt - 1);
+    }
     try {
       const { facts, etag } = reading;
-      const { operationUrl, vmId } = await restingOn({ at, stillHolds: stillHolds(app, reading) }, () =>
+      const restsOn = { at, stillHolds: stillHolds(app, reading) };
+      const { operationUrl, vmId } = await restingOn(restsOn, turn, () =>
         patchVmIdentity(app.clients, vm, facts.location, decision.patch, etag),
       );
       if (isAnother(reading.vmId, vmId)) return end(wrongVm(vm, decision.patch), attempt);
@@ -53,14 +58,27 @@ export async function changeIdentity(
       const again = failure.kind === 'conflict' || (change.mayPass?.(failure, attempt) ?? false);
       if (attempt >= MAX_ATTEMPTS || !again) return end(outcomeOfError(app, vm, failure), attempt);
       await app.clock.sleep(backoffMs(failure, attempt, app.random));
-      ({ reading, at } = await readNow(app, vm));
+      ({ reading, at, turn } = await readInTurn(app, known));
     }
   }
 }
 
-async function readNow(app: App, vm: ResourceId): Promise<{ reading: VmReading; at: number }> {
-  const at = app.clock.now();
-  return { reading: await readVm(app.clients, vm), at };
+/** A reading, when it was made, and the turn to write that was waited for before. */
+interface Read {
+  readonly reading: VmReading;
+  readonly at: number;
+  readonly turn?: Turn;
+}
+
+async function readInTurn({ clients, clock }: App, { vm, location }: Known): Promise<Read> {
+  const turn = await clients.turnToWrite(vm.id, location);
+  try {
+    const at = clock.now();
+    return { reading: await readVm(clients, vm), at, turn };
+  } catch (error) {
+    turn.end();
+    throw error;
+  }
 }
 
 function stillHolds(app: App, { facts, etag, vmId }: VmReading): () => Promise<boolean> {

@@ -7,7 +7,7 @@ import type { App } from '../../src/app.ts';
 import { FRESH_MS } from '../../src/azure/freshReadings.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
-import { anApp, azureForEachTest, callsTo, vmIn } from '../azure.ts';
+import { anApp, azureForEachTest, vmIn } from '../azure.ts';
 import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 
 const azure = await azureForEachTest();
@@ -41,19 +41,26 @@ describe('a VM deleted and made again between reading and writing, with the same
   const vm = vmIn(SUBSCRIPTION, 'vm');
   const madeAgain = { ...vm, properties: { vmId: 'f00dfeed-0000-4000-8000-000000000001' } };
 
-  /** Sweeps; the write of the VM waits its turn until `meanwhile` is over. */
-  async function sweepWith(app: App, meanwhile: () => Promise<void>): Promise<VmReport[]> {
+  /** Sweeps; the VM is made again before its first write arrives, or once that was answered. */
+  async function sweepWhileMadeAgain(app: App, when: 'before' | 'after'): Promise<VmReport[]> {
     const reports: VmReport[] = [];
+    let done = false;
+    const madeAgainOnce = async (now: boolean): Promise<void> => {
+      if (!now || done) return;
+      done = true;
+      await makeAgain();
+    };
     app.clients.compute(SUBSCRIPTION).pipeline.addPolicy(
       {
-        name: 'waiting',
+        name: 'rival',
         async sendRequest(request, next) {
-          if (request.method === 'PATCH' && callsTo(azure, /PATCH/, /virtualMachines/) === 0)
-            await meanwhile();
-          return next(request);
+          await madeAgainOnce(request.method === 'PATCH' && when === 'before');
+          const response = await next(request);
+          await madeAgainOnce(request.method === 'PATCH' && when === 'after');
+          return response;
         },
       },
-      { afterPhase: 'Retry', beforePolicies: ['freshReadings'] },
+      { afterPhase: 'Retry' },
     );
     await sweep(app, { onVm: (report) => reports.push(report) });
     return reports;
@@ -66,14 +73,20 @@ describe('a VM deleted and made again between reading and writing, with the same
     await azure.seed([{ ...madeAgain, identity: { type: 'SystemAssigned' } }]);
   }
 
-  it('keeps its identities when the write had to wait: the VM is looked at once more', async () => {
+  it('keeps its identities when Azure put the write off: the VM is looked at once more', async () => {
     await azure.seed([{ ...vm, identity: usersOf('app', 'backup') }]);
     const app = anApp(azure);
-
-    const reports = await sweepWith(app, async () => {
-      await makeAgain();
-      await app.clock.sleep(FRESH_MS * 2);
+    const headers = { 'retry-after-ms': String((2 * FRESH_MS) / app.clock.speed) };
+    azure.faults.add({
+      method: 'PATCH',
+      path: 'virtualMachines',
+      times: 1,
+      status: 429,
+      headers,
+      latencyMs: 0,
     });
+
+    const reports = await sweepWhileMadeAgain(app, 'after');
 
     const { type, userAssignedIdentities } = azure.store.get(vm.id)?.resource.identity ?? { type: '' };
     assert.equal(type, 'SystemAssigned, UserAssigned');
@@ -87,7 +100,7 @@ describe('a VM deleted and made again between reading and writing, with the same
   it('is told of when the write met it all the same', async () => {
     await azure.seed([{ ...vm, identity: usersOf('app', 'backup') }]);
 
-    const reports = await sweepWith(anApp(azure), makeAgain);
+    const reports = await sweepWhileMadeAgain(anApp(azure), 'before');
 
     const [{ outcome } = { outcome: undefined }] = reports;
     assert.equal(outcome?.outcome, 'failed');

@@ -7,6 +7,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import { inRegion, urgently } from '../../../src/azure/callContext.ts';
+import { createPacer } from '../../../src/azure/pacer.ts';
 import { pacing } from '../../../src/azure/pacing.ts';
 import { retries } from '../../../src/azure/retry.ts';
 import { type BucketServer, bucketServer } from '../../bucketServer.ts';
@@ -37,7 +38,7 @@ async function sweep(
     retries(clock, () => 0.5),
     { phase: 'Retry' },
   );
-  pipeline.addPolicy(pacing(clock, share), { afterPhase: 'Retry' });
+  pipeline.addPolicy(pacing(createPacer(clock, share), clock), { afterPhase: 'Retry' });
   const startedAt = clock.now();
   let updated = 0;
   let updatedAt = startedAt;
@@ -150,7 +151,7 @@ describe('a 429', () => {
       retries(clock, () => 0.5),
       { phase: 'Retry' },
     );
-    pipeline.addPolicy(pacing(clock, SHARE), { afterPhase: 'Retry' });
+    pipeline.addPolicy(pacing(createPacer(clock, SHARE), clock), { afterPhase: 'Retry' });
     const ask = (method: 'GET' | 'PATCH', path: string, region = 'eastus') =>
       inRegion(region, () =>
         pipeline.sendRequest(
@@ -264,7 +265,7 @@ describe('a 429', () => {
 describe('a call', () => {
   it('that is urgent goes before others, wherever in the work it is made', async () => {
     const clock = steppedClock(0);
-    const policy = pacing(clock, SHARE);
+    const policy = pacing(createPacer(clock, SHARE), clock);
     const order: string[] = [];
     const ask = (name: string) => {
       const request = createPipelineRequest({ url: 'https://x/subscriptions/s/resourceGroups/g' });
