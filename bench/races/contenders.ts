@@ -61,7 +61,7 @@ type Assign = (model: Model, id: string, location: string) => Promise<void>;
 
 const AT_ONCE = 64;
 // 2 s of the embedded Azure's.
-const polling = { updateIntervalInMs: 20 };
+const polling = { updateIntervalInMs: 80 };
 
 /** A model of the built-in policy's call order: reads the identity, merges, and puts the whole list back. */
 export const policyModel = modelOf(async ({ compute }, id, location) => {

@@ -41,11 +41,12 @@ interface Script {
 }
 
 const VMS_AT_A_TIME = 250;
-const SPEED = 100;
-// As long as the longest operation of the embedded Azure's, 300 s, in the machine's time.
-const SETTLED_MS = 3000;
-// A request is on its way no longer than this, 6 s of the embedded Azure's, whoever has to come first.
-const LONGEST_WAY_MS = 60;
+// Faster, and what the machine takes for a call would be as long as Azure takes to delete a VM.
+const SPEED = 25;
+// Resource Graph's 30 s, and some, in the machine's time.
+const SETTLED_MS = 45_000 / SPEED;
+// A request is on its way no longer than this, 2 s of the embedded Azure's, whoever has to come first.
+const LONGEST_WAY_MS = 80;
 const VM_TYPE = 'microsoft.compute/virtualmachines';
 
 /**
@@ -107,9 +108,9 @@ export async function race(make: MakeContender, seed: number, until: Until): Pro
         scripts.set(id.toLowerCase(), { number, id, location, begun: new Set(), first: [] });
       }
       await contender.sweep(fresh);
-      while (acting.size > 0) await Promise.all(acting);
-      scripts.clear();
     }
+    while (acting.size > 0) await Promise.all(acting);
+    scripts.clear();
     await delay(SETTLED_MS);
     await contender.sweep([...present(azure).values()]);
     await delay(SETTLED_MS);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 
-// Of the machine's time; a second of the embedded Azure's is ten of these.
+// Of the machine's time; a second of the embedded Azure's is forty.
 const FROM_MS = 3;
 const TO_MS = 15;
 const VM_PATH = /\/virtualMachines\/[^/]+$/i;
