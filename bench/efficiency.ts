@@ -105,7 +105,7 @@ function casesOf(quick: boolean, asked: readonly number[]): SweepCase[] {
 
 export const efficiency: Scenario = {
   about: 'how near a sweep comes to the fastest Azure allows, and what it costs in calls and CPU',
-  async run(quick, say, sizes) {
+  async run(quick, say, { sizes }) {
     const all: Swept[] = [];
     for (const one of casesOf(quick, sizes)) {
       const done = await sweepOnce(one);

@@ -7,7 +7,8 @@ import { coldStart } from './coldStart.ts';
 import { efficiency } from './efficiency.ts';
 import { events } from './events.ts';
 import { neighbour } from './neighbour.ts';
-import { markdownOf, type Result, type Scenario, textOf } from './scenario.ts';
+import { races } from './races.ts';
+import { type Flags, markdownOf, type Result, type Scenario, textOf } from './scenario.ts';
 import { steady } from './steady.ts';
 
 const scenarios: Readonly<Record<string, Scenario>> = {
@@ -17,6 +18,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   steady,
   events,
   coldStart,
+  races,
 };
 const SIZED = ['efficiency', 'steady'];
 const QUICK = ['efficiency', 'neighbour', 'steady'];
@@ -34,6 +36,7 @@ ${Object.entries(scenarios)
   --quick       small fleets, under two minutes; without scenarios: ${QUICK.join(', ')}
   --size VMS    this fleet instead of the usual ones, in efficiency and steady; may be given more than once
   --show        print what was measured last and measure nothing
+  --json        print figures as JSON, not as tables
   --help
 
 Figures go to bench/results/latest.json, and as Markdown tables to latest.md; those of other scenarios, and of other
@@ -49,32 +52,47 @@ try {
     options: {
       quick: { type: 'boolean' },
       size: { type: 'string', multiple: true },
+      races: { type: 'string' },
+      seed: { type: 'string' },
       show: { type: 'boolean' },
+      json: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   });
   if (values.help) process.stdout.write(HELP);
   else if (values.show) for (const result of Object.values(readResults())) print(result);
-  else await measure(positionals, values.quick === true, (values.size ?? []).map(readSize));
+  else {
+    const flags = {
+      sizes: (values.size ?? []).map((text) => countOf('size', text)),
+      races: values.races === undefined ? undefined : countOf('races', values.races),
+      seed: values.seed === undefined ? undefined : countOf('seed', values.seed),
+    };
+    await measure(positionals, { ...flags, quick: values.quick === true, json: values.json === true });
+  }
 } catch (error) {
   process.stderr.write(`bench: ${(error as Error).message} See --help.\n`);
   process.exitCode = 2;
 }
 
-function readSize(text: string): number {
-  if (!/^[1-9]\d{0,7}$/.test(text)) throw new Error(`--size ${text} is no number of VMs.`);
+function countOf(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,7}$/.test(text)) throw new Error(`--${flag} ${text} is no whole number from 1 on.`);
   return Number(text);
 }
 
-async function measure(asked: readonly string[], quick: boolean, sizes: readonly number[]): Promise<void> {
+async function measure(
+  asked: readonly string[],
+  { quick, json, ...flags }: Flags & { readonly quick: boolean; readonly json: boolean },
+): Promise<void> {
+  const { sizes } = flags;
   const names = asked.length > 0 ? asked : sizes.length > 0 ? SIZED : quick ? QUICK : Object.keys(scenarios);
   for (const name of names) {
     if (!scenarios[name]) throw new Error(`there is no scenario "${name}".`);
   }
   for (const name of names) {
     const say = (text: string): void => void process.stderr.write(`${name}: ${text}\n`);
-    const result = await (scenarios[name] as Scenario).run(quick, say, sizes);
-    print(result);
+    const result = await (scenarios[name] as Scenario).run(quick, say, flags);
+    if (json) process.stdout.write(`${JSON.stringify(result.figures, undefined, 2)}\n`);
+    else print(result);
     for (const text of result.regressions) say(`REGRESSION: ${text}`);
     if (result.regressions.length > 0) process.exitCode = 1;
     if (!quick) keep([name, ...sizes].join(' '), result);

@@ -16,12 +16,20 @@ export interface Result {
   readonly regressions: readonly string[];
 }
 
+/** What the command line asks for besides `--quick`; each is for the scenarios that know it. */
+export interface Flags {
+  /** Fleets to measure instead of the usual ones; empty for those. */
+  readonly sizes: readonly number[];
+  readonly races?: number | undefined;
+  readonly seed?: number | undefined;
+}
+
 /** Something to measure. */
 export interface Scenario {
   /** What `--help` says. */
   readonly about: string;
-  /** Measures. `quick` is small enough for CI; `say` tells how far it is; `sizes` are fleets to measure instead, if any. */
-  run(quick: boolean, say: (text: string) => void, sizes: readonly number[]): Promise<Result>;
+  /** Measures. `quick` is small enough for CI; `say` tells how far it is. */
+  run(quick: boolean, say: (text: string) => void, flags: Flags): Promise<Result>;
 }
 
 /** A table as text, columns aligned: numbers to the right. */

@@ -14,7 +14,7 @@ const SPREAD = { subscriptions: 20, regions: 8 };
 
 export const steady: Scenario = {
   about: 'what a sweep costs where nothing, or little, is to be done, and how that grows with the fleet',
-  async run(quick, say, asked) {
+  async run(quick, say, { sizes: asked }) {
     const sizes = asked.length > 0 ? asked : quick ? [2000, 10_000] : [10_000, 100_000, 1_000_000];
     const all: Steady[] = [];
     for (const missingOneOf of quick ? [0] : [0, 1000]) {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CallCounts } from './clients.ts';
+import type { Turn } from './pacing.ts';
 
 /** Numbers of requests of one piece of work: what went out, and what of it was answered 429. */
 export interface Counts {
@@ -14,6 +15,10 @@ export interface CallContext {
   readonly urgent?: boolean;
   /** Operation id of the telemetry the call belongs to, 32 hexadecimal digits. */
   readonly operationId?: string;
+  /** The turn a write has already. */
+  readonly turn?: Turn | undefined;
+  /** What a write rests on: when the VM was read, ms, and whether it is still as it was then. */
+  readonly reading?: { readonly at: number; stillHolds(): Promise<boolean> };
   /** Where the calls of the work they belong to are counted, beside those of the whole process. */
   readonly counts?: Counts;
 }
@@ -30,6 +35,15 @@ export function callContext(): CallContext {
 /** Makes calls that write something in a region. */
 export function inRegion<T>(location: string, call: () => T): T {
   return contexts.run({ ...callContext(), location }, call);
+}
+
+/** Makes a write that rests on a reading, in its turn where it has it already. */
+export function restingOn<T>(
+  reading: NonNullable<CallContext['reading']>,
+  turn: Turn | undefined,
+  write: () => T,
+): T {
+  return contexts.run({ ...callContext(), reading, turn }, write);
 }
 
 /** Runs work somebody waits for, such as that of an event: all its calls go before those that are not urgent. */

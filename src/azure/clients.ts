@@ -10,7 +10,8 @@ import type { Clock } from '../clock.ts';
 import { fold } from '../domain/resourceId.ts';
 import { callContext } from './callContext.ts';
 import { errorOfResponse, toAzureError } from './errors.ts';
-import { pacing } from './pacing.ts';
+import { createPacer } from './pacer.ts';
+import { pacing, type Turn, turnToWrite } from './pacing.ts';
 import { retries } from './retry.ts';
 import { signedInAs } from './signIn.ts';
 
@@ -29,6 +30,11 @@ export interface AzureClients {
   identities(subscriptionId: string): ManagedServiceIdentityClient;
   locks(subscriptionId: string): ManagementLockClient;
   resources(subscriptionId: string): ResourceManagementClient;
+  /**
+   * Waits until a VM (id and region) may be updated within Azure's limits. What is written `inTurn` then goes at once, so
+   * that nothing lies between a reading made meanwhile and the write. Rejects with AzureError, as the write would.
+   */
+  turnToWrite(id: string, location: string): Promise<Turn>;
   /** Object id of whom Azure takes us for; undefined when the token does not say. Rejects with AzureError. */
   signedInAs(): Promise<string | undefined>;
   /** What went out. */
@@ -54,9 +60,10 @@ export function createClients(options: ClientOptions): AzureClients {
   const calls: CallCounts = { reads: 0, writes: 0, resourceGraph: 0 };
   const throttled: CallCounts = { reads: 0, writes: 0, resourceGraph: 0 };
   const { credential, armEndpoint: endpoint, tokenScope, clock } = options;
+  const pacer = createPacer(clock, options.capacityShare, options.random);
   const policies = {
     retries: retries(clock, options.random),
-    pacing: pacing(clock, options.capacityShare, options.random),
+    pacing: pacing(pacer, clock),
     count: countCalls(calls, throttled),
   };
   const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {
@@ -75,6 +82,7 @@ export function createClients(options: ClientOptions): AzureClients {
   return {
     calls,
     throttled,
+    turnToWrite: (id, location) => turnToWrite(pacer, `${endpoint}${id}`, location),
     signedInAs: () => signedInAs(credential, tokenScope),
     resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
     authorization: perSubscription((id) =>

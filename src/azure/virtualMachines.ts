@@ -17,6 +17,8 @@ export interface VmReading {
   readonly facts: Omit<VmFacts, 'groupManagedBy'>;
   /** Undefined where Azure gave none, as some answers do (wire-behaviour 1.4). */
   readonly etag: string | undefined;
+  /** Unlike its id and its ETag, another one when a VM was deleted and made again. Undefined where Azure gave none. */
+  readonly vmId: string | undefined;
 }
 
 type Clients = Pick<AzureClients, 'compute'>;
@@ -40,6 +42,7 @@ export async function readVm(clients: Clients, id: ResourceId): Promise<VmReadin
       provisioningState: vm.provisioningState ?? '',
     },
     etag: vm.etag ?? header,
+    vmId: vm.vmId,
   };
 }
 
@@ -47,7 +50,7 @@ export async function readVm(clients: Clients, id: ResourceId): Promise<VmReadin
  * Sends the PATCH and returns once Azure accepted it, without waiting for the operation; the SDK's poller would poll
  * and read again. The ETag makes Azure refuse it when the VM changed since it was read (R10). `location` is the VM's
  * region, by which Azure counts.
- * Returns the URL of the operation, if Azure named one. Throws AzureError.
+ * Returns the URL of the operation and the VM's `vmId`, as far as Azure named them. Throws AzureError.
  */
 export async function patchVmIdentity(
   clients: Clients,
@@ -55,7 +58,7 @@ export async function patchVmIdentity(
   location: string,
   patch: IdentityPatch,
   etag: string | undefined,
-): Promise<string | undefined> {
+): Promise<{ readonly operationUrl: string | undefined; readonly vmId: string | undefined }> {
   let accepted: PipelineResponse | undefined;
   await inRegion(location, () =>
     clients
@@ -68,7 +71,10 @@ export async function patchVmIdentity(
       })
       .submitted(),
   );
-  return accepted?.headers.get('azure-asyncoperation') ?? accepted?.headers.get('location');
+  return {
+    operationUrl: accepted?.headers.get('azure-asyncoperation') ?? accepted?.headers.get('location'),
+    vmId: vmIdIn(accepted?.bodyAsText),
+  };
 }
 
 /**
@@ -94,5 +100,14 @@ export async function operationError(
     );
   } catch (error) {
     throw toAzureError(error);
+  }
+}
+
+function vmIdIn(body: string | null | undefined): string | undefined {
+  try {
+    const { properties } = JSON.parse(body ?? '{}') as { properties?: { vmId?: unknown } };
+    return typeof properties?.vmId === 'string' ? properties.vmId : undefined;
+  } catch {
+    return undefined;
   }
 }

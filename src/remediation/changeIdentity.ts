@@ -1,5 +1,7 @@
 import type { App } from '../app.ts';
+import { restingOn } from '../azure/callContext.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
+import type { Turn } from '../azure/pacing.ts';
 import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
 import type { IdentityPatch } from '../domain/identityPatch.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
@@ -21,41 +23,84 @@ export interface Change {
 const MAX_ATTEMPTS = 6;
 
 /**
- * Reads the VM, decides, and sends the PATCH with the ETag of that reading; a conflict is read and decided again,
- * bounded times (R10). Returns once Azure accepted it. `first` is a reading already made. Throws AzureError of reads.
+ * Waits for its turn to write, reads the VM, decides, and sends the PATCH at once with the ETag of that reading; a conflict
+ * is read and decided again, bounded times (R10). Returns once Azure accepted it. `first` is a reading already made, `at` when, in ms. Throws AzureError
+ * of reads.
  */
 export async function changeIdentity(
   app: App,
   known: Known,
   change: Change,
-  first?: VmReading,
+  first?: { readonly reading: VmReading; readonly at: number },
 ): Promise<Started> {
   const { vm } = known;
   const end = (result: Outcome, attempts: number): Started => ({
     state: 'ended',
     report: { ...known, outcome: result, attempts },
   });
-  let reading = first ?? (await readVm(app.clients, vm));
+  let { reading, at, turn }: Read = first ?? (await readInTurn(app, known));
   for (let attempt = 1; ; attempt++) {
     const decision = change.decide(reading);
-    if ('end' in decision) return end(decision.end, attempt - 1);
+    if ('end' in decision) {
+      turn?.end();
+      return end(decision.end, attempt - 1);
+    }
     try {
-      const operationUrl = await patchVmIdentity(
-        app.clients,
-        vm,
-        reading.facts.location,
-        decision.patch,
-        reading.etag,
+      const { facts, etag } = reading;
+      const restsOn = { at, stillHolds: stillHolds(app, reading) };
+      const { operationUrl, vmId } = await restingOn(restsOn, turn, () =>
+        patchVmIdentity(app.clients, vm, facts.location, decision.patch, etag),
       );
+      if (isAnother(reading.vmId, vmId)) return end(wrongVm(vm, decision.patch), attempt);
       return { state: 'accepted', confirm: () => confirm(app, known, change, attempt, operationUrl) };
     } catch (error) {
       const failure = toAzureError(error);
       const again = failure.kind === 'conflict' || (change.mayPass?.(failure, attempt) ?? false);
       if (attempt >= MAX_ATTEMPTS || !again) return end(outcomeOfError(app, vm, failure), attempt);
       await app.clock.sleep(backoffMs(failure, attempt, app.random));
-      reading = await readVm(app.clients, vm);
+      ({ reading, at, turn } = await readInTurn(app, known));
     }
   }
+}
+
+/** A reading, when it was made, and the turn to write that was waited for before. */
+interface Read {
+  readonly reading: VmReading;
+  readonly at: number;
+  readonly turn?: Turn;
+}
+
+async function readInTurn({ clients, clock }: App, { vm, location }: Known): Promise<Read> {
+  const turn = await clients.turnToWrite(vm.id, location);
+  try {
+    const at = clock.now();
+    return { reading: await readVm(clients, vm), at, turn };
+  } catch (error) {
+    turn.end();
+    throw error;
+  }
+}
+
+function stillHolds(app: App, { facts, etag, vmId }: VmReading): () => Promise<boolean> {
+  return async () => {
+    const now = await readVm(app.clients, facts.id);
+    return now.etag === etag && !isAnother(vmId, now.vmId);
+  };
+}
+
+function isAnother(vmId: string | undefined, other: string | undefined): boolean {
+  return vmId !== undefined && other !== undefined && fold(vmId) !== fold(other);
+}
+
+// Nothing in Azure makes a write depend on which VM of that name it meets. It is not silently taken for a success.
+function wrongVm({ id }: ResourceId, { identity }: IdentityPatch): Outcome {
+  const system = identity.type.includes('SystemAssigned') ? 'on' : 'off';
+  return outcome(
+    'failed',
+    'unexpected',
+    `The VM was deleted and made again between reading and writing, with the same ETag; the write set its system-assigned identity ${system}, as the earlier VM had it.`,
+    `See whether ${id} should have a system-assigned identity, and switch it on or off.`,
+  );
 }
 
 /** How a VM ends that an Azure error stopped. */

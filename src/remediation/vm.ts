@@ -100,12 +100,14 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
     const groupManagedBy = await candidate.groupManagedBy();
     const decideReading = ({ facts }: VmReading, goalPrincipal?: string) =>
       decide({ ...facts, groupManagedBy }, policy, scopes, goalPrincipal);
-    let first: VmReading | undefined;
+    let first: { readonly reading: VmReading; readonly at: number } | undefined;
     // Without leave to write, not even the goal identity may be made: read and decide, nothing more.
     if (!found) {
-      first = await readVm(app.clients, vm);
-      const decision = decideReading(first);
-      location = first.facts.location;
+      const at = app.clock.now();
+      const reading = await readVm(app.clients, vm);
+      first = { reading, at };
+      const decision = decideReading(reading);
+      location = reading.facts.location;
       goal = decision.goal;
       if (decision.action === 'leave') return end(decision.outcome);
     }

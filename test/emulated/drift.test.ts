@@ -151,7 +151,8 @@ describe('a regional identity that was deleted', () => {
       status: 200,
       headers: {},
       latencyMs: 0,
-      body: resource,
+      // Of another VM than most that get it: without `vmId`, so that it can pass for theirs.
+      body: { ...resource, properties: {} },
     });
 
     const { tally, problems } = await sweep(anApp(azure));

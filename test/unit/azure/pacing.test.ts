@@ -7,6 +7,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import { inRegion, urgently } from '../../../src/azure/callContext.ts';
+import { createPacer } from '../../../src/azure/pacer.ts';
 import { pacing } from '../../../src/azure/pacing.ts';
 import { retries } from '../../../src/azure/retry.ts';
 import { type BucketServer, bucketServer } from '../../bucketServer.ts';
@@ -38,7 +39,10 @@ async function sweep(
     { phase: 'Retry' },
   );
   pipeline.addPolicy(
-    pacing(clock, share, () => 0),
+    pacing(
+      createPacer(clock, share, () => 0),
+      clock,
+    ),
     { afterPhase: 'Retry' },
   );
   const startedAt = clock.now();
@@ -155,7 +159,10 @@ describe('a 429', () => {
       { phase: 'Retry' },
     );
     pipeline.addPolicy(
-      pacing(clock, SHARE, () => 0),
+      pacing(
+        createPacer(clock, SHARE, () => 0),
+        clock,
+      ),
       { afterPhase: 'Retry' },
     );
     const ask = (method: 'GET' | 'PATCH', path: string, region = 'eastus') =>
@@ -289,7 +296,10 @@ describe('a 429', () => {
 describe('a call', () => {
   it('that is urgent goes before others, wherever in the work it is made', async () => {
     const clock = steppedClock(0);
-    const policy = pacing(clock, SHARE, () => 0);
+    const policy = pacing(
+      createPacer(clock, SHARE, () => 0),
+      clock,
+    );
     const order: string[] = [];
     const ask = (name: string) => {
       const request = createPipelineRequest({ url: 'https://x/subscriptions/s/resourceGroups/g' });

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { deltaModel, policyModel, thisApp } from '../../bench/races/contenders.ts';
+import { race } from '../../bench/races/run.ts';
+import { wrongIn } from '../../bench/races.ts';
+import type { App } from '../../src/app.ts';
+import { FRESH_MS } from '../../src/azure/freshReadings.ts';
+import { sweep } from '../../src/remediation/sweep.ts';
+import type { VmReport } from '../../src/remediation/vm.ts';
+import { anApp, azureForEachTest, vmIn } from '../azure.ts';
+import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
+
+const azure = await azureForEachTest();
+const RACES = 200;
+const seed = Number(process.env.RACES_SEED ?? 1 + Math.floor(Math.random() * 1_000_000));
+
+describe('races with rival writers', () => {
+  it('loses nothing of others, however they write meanwhile, and every VM has its goal identity in the end', async (t) => {
+    t.diagnostic(`seed ${seed}; RACES_SEED=${seed} repeats its schedule`);
+
+    const run = await race(thisApp, seed, { races: RACES });
+
+    assert.deepEqual(wrongIn(run), []);
+    assert.ok(run.count.races >= RACES, `${run.count.races} races`);
+    assert.ok(run.count.refused > 0, 'no write met a changed VM');
+  });
+
+  it('would be seen to lose: models of other call orders do, on the same schedule', async (t) => {
+    t.diagnostic(`seed ${seed}`);
+
+    const policy = await race(policyModel, seed, { vms: 1 });
+    const delta = await race(deltaModel, seed, { vms: 1 });
+
+    assert.ok(policy.count.lostUserAssigned > 0 && policy.count.lostSystem > 0, JSON.stringify(policy.count));
+    assert.ok(delta.count.lostSystem > 0, JSON.stringify(delta.count));
+    assert.equal(delta.count.lostUserAssigned, 0);
+  });
+});
+
+describe('a VM deleted and made again between reading and writing, with the same ETag', () => {
+  const vm = vmIn(SUBSCRIPTION, 'vm');
+  const madeAgain = { ...vm, properties: { vmId: 'f00dfeed-0000-4000-8000-000000000001' } };
+
+  /** Sweeps; the VM is made again before its first write arrives, or once that was answered. */
+  async function sweepWhileMadeAgain(app: App, when: 'before' | 'after'): Promise<VmReport[]> {
+    const reports: VmReport[] = [];
+    let done = false;
+    const madeAgainOnce = async (now: boolean): Promise<void> => {
+      if (!now || done) return;
+      done = true;
+      await makeAgain();
+    };
+    app.clients.compute(SUBSCRIPTION).pipeline.addPolicy(
+      {
+        name: 'rival',
+        async sendRequest(request, next) {
+          await madeAgainOnce(request.method === 'PATCH' && when === 'before');
+          const response = await next(request);
+          await madeAgainOnce(request.method === 'PATCH' && when === 'after');
+          return response;
+        },
+      },
+      { afterPhase: 'Retry' },
+    );
+    await sweep(app, { onVm: (report) => reports.push(report) });
+    return reports;
+  }
+
+  async function makeAgain(): Promise<void> {
+    const entry = azure.store.get(vm.id);
+    assert.ok(entry);
+    azure.store.remove(entry);
+    await azure.seed([{ ...madeAgain, identity: { type: 'SystemAssigned' } }]);
+  }
+
+  it('keeps its identities when Azure put the write off: the VM is looked at once more', async () => {
+    await azure.seed([{ ...vm, identity: usersOf('app', 'backup') }]);
+    const app = anApp(azure);
+    const headers = { 'retry-after-ms': String((2 * FRESH_MS) / app.clock.speed) };
+    azure.faults.add({
+      method: 'PATCH',
+      path: 'virtualMachines',
+      times: 1,
+      status: 429,
+      headers,
+      latencyMs: 0,
+    });
+
+    const reports = await sweepWhileMadeAgain(app, 'after');
+
+    const { type, userAssignedIdentities } = azure.store.get(vm.id)?.resource.identity ?? { type: '' };
+    assert.equal(type, 'SystemAssigned, UserAssigned');
+    assert.deepEqual(Object.keys(userAssignedIdentities ?? {}), [regionalIdentity('eastus')]);
+    assert.deepEqual(
+      reports.map(({ outcome }) => outcome.reason),
+      ['goal-added'],
+    );
+  });
+
+  it('is told of when the write met it all the same', async () => {
+    await azure.seed([{ ...vm, identity: usersOf('app', 'backup') }]);
+
+    const reports = await sweepWhileMadeAgain(anApp(azure), 'before');
+
+    const [{ outcome } = { outcome: undefined }] = reports;
+    assert.equal(outcome?.outcome, 'failed');
+    assert.match(outcome?.detail ?? '', /deleted and made again .* system-assigned identity off/);
+    assert.match(outcome?.next ?? '', new RegExp(vm.id));
+  });
+});
+
+function usersOf(...names: string[]) {
+  const ids = names.map((name) => [otherIdentity(name), {}]);
+  return { type: 'UserAssigned', userAssignedIdentities: Object.fromEntries(ids) };
+}
