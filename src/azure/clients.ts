@@ -13,6 +13,7 @@ import { errorOfResponse, toAzureError } from './errors.ts';
 import { pacing } from './pacing.ts';
 import { retries } from './retry.ts';
 import { signedInAs } from './signIn.ts';
+import { staysAt } from './staysAt.ts';
 
 /** Numbers of requests, retries included. */
 export interface CallCounts {
@@ -59,7 +60,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pacing: pacing(clock, options.capacityShare),
     count: countCalls(calls, throttled),
   };
-  const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {
+  const setUp = <C extends { pipeline: Pipeline }>(client: C, path: string): C => {
     const { pipeline } = client;
     pipeline.removePolicy({ name: 'defaultRetryPolicy' });
     pipeline.addPolicy(policies.retries, { phase: 'Retry' });
@@ -67,6 +68,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pipeline.addPolicy(correlation());
     pipeline.addPolicy(policies.pacing, { afterPhase: 'Retry' });
     pipeline.addPolicy(policies.count, { afterPhase: 'Retry' });
+    pipeline.addPolicy(staysAt(endpoint, path), { afterPhase: 'Sign' });
     return client;
   };
   // The older generation of clients and the newer one take the token scope under different names.
@@ -76,17 +78,23 @@ export function createClients(options: ClientOptions): AzureClients {
     calls,
     throttled,
     signedInAs: () => signedInAs(credential, tokenScope),
-    resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
+    resourceGraph: setUp(new ResourceGraphClient(credential, newer), '/providers/Microsoft.ResourceGraph/'),
     authorization: perSubscription((id) =>
-      setUp(new AuthorizationManagementClient(credential, id, { ...older, $host: endpoint })),
+      setUp(new AuthorizationManagementClient(credential, id, { ...older, $host: endpoint }), under(id)),
     ),
-    compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer))),
-    identities: perSubscription((id) => setUp(new ManagedServiceIdentityClient(credential, id, older))),
+    compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer), under(id))),
+    identities: perSubscription((id) =>
+      setUp(new ManagedServiceIdentityClient(credential, id, older), under(id)),
+    ),
     locks: perSubscription((id) =>
-      setUp(new ManagementLockClient(credential, id, { ...older, $host: endpoint })),
+      setUp(new ManagementLockClient(credential, id, { ...older, $host: endpoint }), under(id)),
     ),
-    resources: perSubscription((id) => setUp(new ResourceManagementClient(credential, id, newer))),
+    resources: perSubscription((id) => setUp(new ResourceManagementClient(credential, id, newer), under(id))),
   };
+}
+
+function under(subscriptionId: string): string {
+  return `/subscriptions/${subscriptionId}/`;
 }
 
 function perSubscription<C>(make: (subscriptionId: string) => C): (subscriptionId: string) => C {
@@ -107,7 +115,8 @@ function azureErrors(): PipelinePolicy {
       const response = await next(request).catch((error: unknown) => {
         throw toAzureError(error);
       });
-      if (response.status >= 400) throw errorOfResponse(response);
+      // Redirects that were not followed, too: the clients take them for an answer, and fail to read it.
+      if (response.status >= 300) throw errorOfResponse(response);
       return response;
     },
   };
