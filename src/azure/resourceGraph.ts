@@ -10,8 +10,8 @@ export type QueryScope = { readonly managementGroup: string } | { readonly subsc
 export const MAX_SUBSCRIPTIONS = 300;
 
 const PAGE_SIZE = 1000;
-// Ten million rows. An answer without an end would keep a worker busy for ever.
-const MOST_PAGES = 10_000;
+// Five million rows. An answer without an end would keep a worker busy for ever.
+const MOST_PAGES = 5_000;
 
 /**
  * The pages of a query's answer, one request each, rows checked against `row`. The query must project `id` and be

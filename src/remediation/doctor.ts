@@ -5,7 +5,7 @@ import { identityExists } from '../azure/managedIdentities.ts';
 import { type Coverage, coveredSubscriptions } from '../azure/scopeResolution.ts';
 import { createIdentity, registerProvider } from '../domain/azCommands.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
-import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
+import { parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
 import { grantIn, stepFor } from './nextSteps.ts';
 import { planSweep } from './plan.ts';
 import { anyGroup, type Preflight, preflight } from './preflight.ts';
