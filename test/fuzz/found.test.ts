@@ -212,10 +212,14 @@ describe('an answer', async () => {
         if (url.includes('ResourceGraph')) return undefined;
         return (answer, _asked, others) => ({
           ...(method === 'GET'
-            ? json(answer, (body) => ({ ...body, ...('value' in body && { nextLink: `${others}/next` }) }))
+            ? json(answer, (body) => ({ ...body, ...('value' in body && { nextLink: `${others}${url}` }) }))
             : answer),
           ...(status === 307 && { status }),
-          headers: { ...answer.headers, location: `${others}/x`, 'azure-asyncoperation': `${others}/x` },
+          headers: {
+            ...answer.headers,
+            location: `${others}${url}`,
+            'azure-asyncoperation': `${others}${url}`,
+          },
         });
       };
       await startSweep(shared(app()), aLog());

@@ -20,6 +20,8 @@ export type Tamper = (answer: Answer, asked: { url: string; method: string }, ot
 /** A Resource Manager between the app and the embedded Azure, that does to answers what it is told to. */
 export interface HostileArm {
   readonly endpoint: string;
+  /** The authority of both certificates, for a process of its own. */
+  readonly caFile: string;
   /** The origin of another host, whose certificate is trusted as well. */
   readonly others: string;
   /** What came here: method and URL, in order. */
@@ -70,6 +72,7 @@ export async function startHostileArm(azure: Azure): Promise<HostileArm> {
   });
   const arm: HostileArm = {
     endpoint: await listening(server),
+    caFile,
     others,
     asked: [],
     astray,

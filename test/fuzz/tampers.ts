@@ -101,7 +101,7 @@ function elsewhere(): fc.Arbitrary<Tamper> {
   return fc.tuple(url, way, fc.constantFrom(301, 302, 303, 307, 308)).map(
     ([path, way, status]): Tamper =>
       (answer, asked, others) => {
-        const target = path === '' || path.length % 2 === 0 ? `${others}${path}` : path;
+        const target = path.length % 2 === 0 ? `${others}${path || asked.url}` : path;
         if (way === 'redirect')
           return { ...answer, status, headers: { ...answer.headers, location: target } };
         if (way === 'nextLink') return onBody(answer, (body) => ({ value: [], ...body, nextLink: target }));
