@@ -19,7 +19,8 @@ import { aLog, anApp, azureForEachTest, vmIn } from '../azure.ts';
 import { aVmId, OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { type Answer, startHostileArm } from './hostileArm.ts';
 
-// What fuzzing found, each by the smallest input that shows it. Those about time would not end.
+// What fuzzing found, each by the smallest input that shows it, and all of it here, so longer than most files. Those about
+// time would not end.
 
 const json = (answer: Answer, change: (body: Record<string, unknown>) => unknown): Answer => ({
   ...answer,
