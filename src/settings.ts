@@ -1,6 +1,7 @@
 // Longer than most files on purpose: every setting of the app is here, and nowhere else.
 import { z } from 'zod';
 import type { ExclusionTag, IdentityMode, Policy } from './domain/policy.ts';
+import { printable } from './domain/printable.ts';
 import {
   fold,
   isGuid,
@@ -25,7 +26,11 @@ const choice = <const T extends string>(...values: T[]) =>
   setting(`one of ${values.join(', ')}`, (text) =>
     values.find((value) => value.toLowerCase() === text.toLowerCase()),
   );
-const flag = () => setting('true or false', (text) => ({ true: true, false: false })[text.toLowerCase()]);
+const flags = new Map([
+  ['true', true],
+  ['false', false],
+]);
+const flag = () => setting('true or false', (text) => flags.get(text.toLowerCase()));
 const wholeNumber = (from: number, to: number) =>
   setting(`a whole number from ${from} to ${to}`, (text) =>
     /^\d{1,9}$/.test(text) && Number(text) >= from && Number(text) <= to ? Number(text) : undefined,
@@ -223,7 +228,9 @@ function describeBad(name: string, value: string | undefined, expected: string):
     return `${name} is not set. ${sentence}`;
   }
   const shown =
-    name === 'APPLICATIONINSIGHTS_CONNECTION_STRING' ? 'a value' : JSON.stringify(value.slice(0, 200));
+    name === 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+      ? 'a value'
+      : JSON.stringify(printable(value.slice(0, 200)));
   return `${name} is ${shown}, expected ${expected}.`;
 }
 

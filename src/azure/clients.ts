@@ -14,6 +14,7 @@ import { createPacer } from './pacer.ts';
 import { pacing, type Turn, turnToWrite } from './pacing.ts';
 import { retries } from './retry.ts';
 import { signedInAs } from './signIn.ts';
+import { staysAt } from './staysAt.ts';
 
 /** Numbers of requests, retries included. */
 export interface CallCounts {
@@ -66,7 +67,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pacing: pacing(pacer, clock),
     count: countCalls(calls, throttled),
   };
-  const setUp = <C extends { pipeline: Pipeline }>(client: C): C => {
+  const setUp = <C extends { pipeline: Pipeline }>(client: C, path: string): C => {
     const { pipeline } = client;
     pipeline.removePolicy({ name: 'defaultRetryPolicy' });
     pipeline.addPolicy(policies.retries, { phase: 'Retry' });
@@ -74,6 +75,7 @@ export function createClients(options: ClientOptions): AzureClients {
     pipeline.addPolicy(correlation());
     pipeline.addPolicy(policies.pacing, { afterPhase: 'Retry' });
     pipeline.addPolicy(policies.count, { afterPhase: 'Retry' });
+    pipeline.addPolicy(staysAt(endpoint, path), { afterPhase: 'Sign' });
     return client;
   };
   // The older generation of clients and the newer one take the token scope under different names.
@@ -84,17 +86,23 @@ export function createClients(options: ClientOptions): AzureClients {
     throttled,
     turnToWrite: (id, location) => turnToWrite(pacer, `${endpoint}${id}`, location),
     signedInAs: () => signedInAs(credential, tokenScope),
-    resourceGraph: setUp(new ResourceGraphClient(credential, newer)),
+    resourceGraph: setUp(new ResourceGraphClient(credential, newer), '/providers/Microsoft.ResourceGraph/'),
     authorization: perSubscription((id) =>
-      setUp(new AuthorizationManagementClient(credential, id, { ...older, $host: endpoint })),
+      setUp(new AuthorizationManagementClient(credential, id, { ...older, $host: endpoint }), under(id)),
     ),
-    compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer))),
-    identities: perSubscription((id) => setUp(new ManagedServiceIdentityClient(credential, id, older))),
+    compute: perSubscription((id) => setUp(new ComputeManagementClient(credential, id, newer), under(id))),
+    identities: perSubscription((id) =>
+      setUp(new ManagedServiceIdentityClient(credential, id, older), under(id)),
+    ),
     locks: perSubscription((id) =>
-      setUp(new ManagementLockClient(credential, id, { ...older, $host: endpoint })),
+      setUp(new ManagementLockClient(credential, id, { ...older, $host: endpoint }), under(id)),
     ),
-    resources: perSubscription((id) => setUp(new ResourceManagementClient(credential, id, newer))),
+    resources: perSubscription((id) => setUp(new ResourceManagementClient(credential, id, newer), under(id))),
   };
+}
+
+function under(subscriptionId: string): string {
+  return `/subscriptions/${subscriptionId}/`;
 }
 
 function perSubscription<C>(make: (subscriptionId: string) => C): (subscriptionId: string) => C {
@@ -115,7 +123,8 @@ function azureErrors(): PipelinePolicy {
       const response = await next(request).catch((error: unknown) => {
         throw toAzureError(error);
       });
-      if (response.status >= 400) throw errorOfResponse(response);
+      // Redirects that were not followed, too: the clients take them for an answer, and fail to read it.
+      if (response.status >= 300) throw errorOfResponse(response);
       return response;
     },
   };

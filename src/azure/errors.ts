@@ -28,7 +28,7 @@ export class AzureError extends Error {
   readonly missing: Missing;
 
   constructor(kind: ErrorKind, message: string, status?: number, missing: Missing = {}) {
-    super(message);
+    super(oneLine(message));
     this.kind = kind;
     this.status = status;
     this.missing = missing;
@@ -46,7 +46,7 @@ export interface ArmError {
 }
 
 // Codes and their meaning: azure-facts, section 5 "Error shapes and codes"; wire-behaviour, section 6.
-const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
+const kindsOfCodes: Readonly<Record<string, ErrorKind>> = {
   AuthorizationFailed: 'forbidden',
   LinkedAuthorizationFailed: 'identity-forbidden',
   DenyAssignmentAuthorizationFailed: 'deny-assignment',
@@ -73,6 +73,11 @@ const KIND_OF_CODE: Readonly<Record<string, ErrorKind>> = {
   InternalServerError: 'transient',
   InternalExecutionError: 'transient',
 };
+// A map, since a code is text from outside, and every object has a `constructor`.
+const KIND_OF_CODE = new Map(Object.entries(kindsOfCodes));
+
+// Longer ones are of no use to anybody, and everything that looks for something in them stays quick.
+const LONGEST_MESSAGE = 4000;
 
 /** Reads the four shapes of ARM error bodies (wire-behaviour, section 6); undefined for anything else. */
 export function parseArmError(body: string | null | undefined): ArmError | undefined {
@@ -90,8 +95,8 @@ export function readArmError(body: unknown): ArmError | undefined {
   const details = Array.isArray(error.details) ? error.details : [];
   if (error.code === undefined && error.message === undefined) return undefined;
   return {
-    code: String(error.code ?? ''),
-    message: String(error.message ?? ''),
+    code: String(error.code ?? '').slice(0, LONGEST_MESSAGE),
+    message: String(error.message ?? '').slice(0, LONGEST_MESSAGE),
     detailCodes: details.map((detail) => String(lowerKeys(detail).code ?? '')),
     detailTargets: details.map((detail) => String(lowerKeys(detail).target ?? '')),
   };
@@ -105,7 +110,7 @@ export function kindOf(status: number | undefined, error: ArmError | undefined):
     return 'being-deleted';
   }
   const known = [error?.code, ...(error?.detailCodes ?? [])]
-    .map((code) => KIND_OF_CODE[code ?? ''])
+    .map((code) => KIND_OF_CODE.get(code ?? ''))
     .find((kind) => kind !== undefined);
   return known ?? kindOfStatus(status);
 }
@@ -122,12 +127,12 @@ function kindOfStatus(status: number | undefined): ErrorKind {
   return kinds[status] ?? (status >= 400 ? 'invalid-request' : 'unexpected');
 }
 
-/** The error an answer of status 400 or above means. */
+/** The error an answer of status 300 or above means. */
 export function errorOfResponse(response: Pick<PipelineResponse, 'status' | 'bodyAsText'>): AzureError {
   const error = parseArmError(response.bodyAsText);
   const text = error ? `${error.code}: ${error.message}` : `HTTP ${response.status}`;
   const missing = readMissing(error?.message ?? '');
-  return new AzureError(kindOf(response.status, error), oneLine(text), response.status, missing);
+  return new AzureError(kindOf(response.status, error), text, response.status, missing);
 }
 
 /**
@@ -148,18 +153,18 @@ export function readMissing(message: string): Missing {
 
 const NO_RIGHT = /does not have authorization to perform action '([^']+)' over scope '([^']+)'/;
 const NO_LINKED_RIGHT =
-  /does not have permission to perform action(?:\(s\))? '([^',]+)[^']*' on the linked scope\(s\) '([^',]+)/;
+  /does not have permission to perform action(?:\(s\))? '([^',]+)(?:,[^']*)?' on the linked scope\(s\) '([^',]+)/;
 
 /** Any error a client threw, as an AzureError: refused answers, lost connections, failed sign-ins, broken bodies. */
 export function toAzureError(error: unknown): AzureError {
   if (error instanceof AzureError) return error;
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
   if (/^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(name)) {
-    return new AzureError('signed-out', oneLine(message));
+    return new AzureError('signed-out', message);
   }
-  if (!isRestError(error)) return new AzureError('unexpected', oneLine(message));
+  if (!isRestError(error)) return new AzureError('unexpected', message);
   if (error.response && error.response.status >= 400) return errorOfResponse(error.response);
-  return new AzureError('transient', oneLine(`${error.code ?? name}: ${message}`), error.response?.status);
+  return new AzureError('transient', `${error.code ?? name}: ${message}`, error.response?.status);
 }
 
 function lowerKeys(value: unknown): Record<string, unknown> {

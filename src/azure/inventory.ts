@@ -4,7 +4,7 @@ import { fold, type Scope } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
 import { countQuery, countWantedQuery, renewalCountQuery, standingQuery, type Wanted } from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
-import type { Coverage } from './scopeResolution.ts';
+import { type Coverage, coveredSubscriptions } from './scopeResolution.ts';
 
 /** How many VMs of a subscription and location have a verdict: a reason code, or `goal-missing`. */
 export interface VmCount {
@@ -46,6 +46,8 @@ export async function countVms(
   location?: string,
 ): Promise<VmCount[]> {
   const counts: VmCount[] = [];
+  // Of what Resource Graph says of others nothing comes: identities are made and locked by these counts (R8).
+  const asked = coveredSubscriptions(coverage);
   const seen = new Set<string>();
   for (const request of coverage.requests) {
     const query = countQuery({ policy, excluded, groups: coverage.groups }, location);
@@ -54,7 +56,7 @@ export async function countVms(
       for (const row of rows) {
         const subscriptionId = fold(row.subscriptionId);
         // Nested management groups may both be scopes: a subscription is counted by the first that holds it.
-        if (seen.has(subscriptionId)) continue;
+        if (seen.has(subscriptionId) || !asked.has(subscriptionId)) continue;
         here.add(subscriptionId);
         const verdict = coverage.scopes.excluded.subscriptions.has(subscriptionId)
           ? 'excluded-scope'
@@ -88,15 +90,13 @@ export async function countRenewals(
 ): Promise<Omit<VmCount, 'verdict'>[]> {
   const query = renewalCountQuery({ policy, excluded: excludedScopes, groups: coverage.groups }, location);
   const counts: Omit<VmCount, 'verdict'>[] = [];
+  const asked = coveredSubscriptions(coverage);
   for (const request of coverage.requests) {
     for await (const rows of queryPages(clients, request, query, wantedRow)) {
-      counts.push(
-        ...rows.map((row) => ({
-          ...row,
-          subscriptionId: fold(row.subscriptionId),
-          location: fold(row.location),
-        })),
-      );
+      for (const row of rows) {
+        const subscriptionId = fold(row.subscriptionId);
+        if (asked.has(subscriptionId)) counts.push({ ...row, subscriptionId, location: fold(row.location) });
+      }
     }
   }
   return counts;

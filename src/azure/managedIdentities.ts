@@ -3,6 +3,7 @@ import { fold, type ResourceId, resourceGroupId } from '../domain/resourceId.ts'
 import { inRegion } from './callContext.ts';
 import type { AzureClients } from './clients.ts';
 import { toAzureError } from './errors.ts';
+import { itemsOf } from './lists.ts';
 
 type Clients = Pick<AzureClients, 'identities' | 'locks' | 'resources'>;
 type Tags = Readonly<Record<string, string>>;
@@ -11,7 +12,7 @@ type Tags = Readonly<Record<string, string>>;
 export async function identityPrincipal(clients: Clients, id: ResourceId): Promise<string | undefined> {
   const { userAssignedIdentities } = clients.identities(id.subscriptionId);
   const identity = await unlessMissing(userAssignedIdentities.get(id.resourceGroup, id.name));
-  return identity && (identity.principalId ?? '');
+  return identity && principalOf(identity);
 }
 
 /** True when the identity exists. Throws AzureError. */
@@ -31,10 +32,10 @@ export async function createIdentity(
 ): Promise<string> {
   const { userAssignedIdentities } = clients.identities(id.subscriptionId);
   const resource = { location, tags: { ...tags } };
-  const { principalId } = await inRegion(location, () =>
+  const made = await inRegion(location, () =>
     userAssignedIdentities.createOrUpdate(id.resourceGroup, id.name, resource),
   );
-  return principalId ?? '';
+  return principalOf(made);
 }
 
 /** True when the resource group exists. Throws AzureError. */
@@ -105,9 +106,9 @@ export function isProtected(id: ResourceId, locked: ReadonlySet<string>): boolea
   return scopes.some((scope) => locked.has(fold(scope)));
 }
 
-async function lockedScopes(list: AsyncIterable<ManagementLockObject>): Promise<Set<string>> {
+async function lockedScopes(list: Parameters<typeof itemsOf<ManagementLockObject>>[0]): Promise<Set<string>> {
   const scopes = new Set<string>();
-  for await (const { id, level } of list) {
+  for await (const { id, level } of itemsOf(list)) {
     const [scope = ''] = fold(id ?? '').split('/providers/microsoft.authorization/locks/');
     if (level === 'CanNotDelete' || level === 'ReadOnly') scopes.add(scope);
   }
@@ -122,6 +123,11 @@ export async function lockIdentity(clients: Clients, id: ResourceId, notes: stri
       level: 'CanNotDelete',
       notes,
     });
+}
+
+// Compared with what VMs say of it; of another form it is as good as not told.
+function principalOf({ principalId }: { readonly principalId?: unknown }): string {
+  return typeof principalId === 'string' ? principalId : '';
 }
 
 async function unlessMissing<T>(request: Promise<T>): Promise<T | undefined> {

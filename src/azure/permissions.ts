@@ -1,8 +1,17 @@
-import type { Permission } from '@azure/arm-authorization';
+import { z } from 'zod';
 import { fold, parseIdentityId } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
+import { AzureError } from './errors.ts';
+import { itemsOf } from './lists.ts';
 
-export type { Permission };
+const names = z
+  .array(z.string())
+  .nullish()
+  .transform((some) => some ?? []);
+const permission = z.object({ actions: names, notActions: names });
+
+/** What somebody may do, and what of it not. */
+export type Permission = z.input<typeof permission>;
 
 type Clients = Pick<AzureClients, 'authorization'>;
 
@@ -26,13 +35,15 @@ export async function permissionsAt(
         identity.name,
       )
     : permissions.listForResourceGroup(place.resourceGroup);
-  return Array.fromAsync(list);
+  const { data, error } = z.array(permission).safeParse(await Array.fromAsync(itemsOf(list)));
+  if (error) throw new AzureError('unexpected', `Permissions of another form: ${z.prettifyError(error)}`);
+  return data;
 }
 
 /** True when one of the permissions has the action among its actions and not among its notActions. */
 export function allows(permissions: readonly Permission[], action: string): boolean {
   return permissions.some(
-    ({ actions = [], notActions = [] }) => matches(actions, action) && !matches(notActions, action),
+    ({ actions, notActions }) => matches(actions ?? [], action) && !matches(notActions ?? [], action),
   );
 }
 
@@ -47,18 +58,28 @@ export async function assignedBelow(
 ): Promise<boolean> {
   const { roleAssignments } = clients.authorization(subscriptionId);
   const below = fold(`/subscriptions/${subscriptionId}/`);
-  for await (const { scope } of roleAssignments.listForSubscription({
-    filter: `assignedTo('${objectId}')`,
-  })) {
+  const list = roleAssignments.listForSubscription({ filter: `assignedTo('${objectId}')` });
+  for await (const { scope } of itemsOf(list)) {
     if (fold(scope ?? below).startsWith(below)) return true;
   }
   return false;
 }
 
-// `*` stands for any text, letter case does not matter.
+// `*` stands for any text, letter case does not matter. Not by a regular expression: one of many wildcards, which a role
+// may have, takes as good as for ever to say no.
 function matches(patterns: readonly string[], action: string): boolean {
   return patterns.some((pattern) => {
-    const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-    return new RegExp(`^${parts.join('.*')}$`, 'i').test(action);
+    const [first = '', ...others] = fold(pattern).split('*');
+    const text = fold(action);
+    const last = others.pop();
+    if (last === undefined) return text === first;
+    if (!text.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of others) {
+      const found = text.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return text.length - last.length >= at && text.endsWith(last);
   });
 }

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { foldLocation } from '../domain/resourceId.ts';
 import type { AzureClients } from './clients.ts';
+import { AzureError } from './errors.ts';
 
 /** What a subscription has of a resource provider. */
 export interface ProviderState {
@@ -9,6 +11,12 @@ export interface ProviderState {
   locationsOf(type: string): ReadonlySet<string>;
 }
 
+const providerAnswer = z.object({
+  registrationState: z.string().nullish(),
+  resourceTypes: z
+    .array(z.object({ resourceType: z.string().nullish(), locations: z.array(z.string()).nullish() }))
+    .nullish(),
+});
 const NOT_REGISTERED = ['notregistered', 'unregistered'];
 
 /** Reads a resource provider of a subscription. Throws AzureError. */
@@ -17,7 +25,9 @@ export async function readProvider(
   subscriptionId: string,
   namespace: string,
 ): Promise<ProviderState> {
-  const provider = await clients.resources(subscriptionId).providers.get(namespace);
+  const answer = await clients.resources(subscriptionId).providers.get(namespace);
+  const { data: provider, error } = providerAnswer.safeParse(answer);
+  if (error) throw new AzureError('unexpected', `A provider of another form: ${z.prettifyError(error)}`);
   return {
     registered: !NOT_REGISTERED.includes((provider.registrationState ?? '').toLowerCase()),
     locationsOf(type) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { grantSteps, remediatorRole } from '../domain/azCommands.ts';
-import { fold, type Scope } from '../domain/resourceId.ts';
+import { fold, isGuid, type Scope } from '../domain/resourceId.ts';
 import type { ResolvedScopes, ScopeSet } from '../domain/scopes.ts';
 import type { AzureClients } from './clients.ts';
 import { type AzureError, toAzureError } from './errors.ts';
@@ -25,6 +25,12 @@ export interface Coverage {
   /** Names of the subscriptions, by folded id. */
   readonly subscriptionNames: ReadonlyMap<string, string>;
   readonly problems: readonly ScopeProblem[];
+}
+
+/** Folded ids of the subscriptions that the scopes cover, whole or in part, before anything is excluded. */
+export function coveredSubscriptions({ scopes, groups }: Coverage): ReadonlySet<string> {
+  const ofGroups = groups.map((group) => (group.kind === 'resourceGroup' ? fold(group.subscriptionId) : ''));
+  return new Set([...scopes.included.subscriptions, ...ofGroups]);
 }
 
 /** The scopes cannot be used at all. The message says which and what to do. */
@@ -200,7 +206,7 @@ async function subscriptionsUnder(
 ): Promise<Set<string>> {
   const found = new Set<string>();
   for await (const rows of queryPages(clients, { managementGroup }, scopesQuery([]), containerRow)) {
-    for (const row of rows) found.add(fold(row.subscriptionId));
+    for (const { subscriptionId } of rows) if (isGuid(subscriptionId)) found.add(fold(subscriptionId));
     remember(rows, names);
   }
   return found;

@@ -1,8 +1,9 @@
 import type { TokenCredential } from '@azure/identity';
 import { z } from 'zod';
+import { isGuid } from '../domain/resourceId.ts';
 import { toAzureError } from './errors.ts';
 
-const claims = z.object({ oid: z.string() });
+const claims = z.object({ oid: z.string().refine(isGuid) });
 
 /**
  * Signs in, and reads from the token whom Azure takes us for: the object id of an identity or a person, or undefined

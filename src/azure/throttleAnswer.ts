@@ -111,9 +111,10 @@ function computeLimit(policy: string): LimitName | undefined {
 
 /** Pairs of policy and count, from `{provider}/{policy};{count}`, one or several with commas between. */
 function policiesOf(header: string | undefined): (readonly [string, string])[] {
-  return [...(header ?? '').matchAll(/([^\s,;]+\/[^\s,;]+)\s*;\s*(\d+)/g)].map(
-    ([, policy = '', count = '']) => [policy, count],
-  );
+  return (header ?? '').split(',').flatMap((part) => {
+    const [policy = '', count = ''] = part.split(';').map((text) => text.trim());
+    return policy.includes('/') && DIGITS.test(count) ? [[policy, count] as const] : [];
+  });
 }
 
 /** `00:00:05` in ms. */

@@ -3,8 +3,8 @@ import {
   createPipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
+import { z } from 'zod';
 import type { IdentityPatch } from '../domain/identityPatch.ts';
-import { oneLine } from '../domain/printable.ts';
 import type { ResourceId } from '../domain/resourceId.ts';
 import type { VmFacts } from '../domain/rules.ts';
 import { vmIdentity } from '../domain/vmIdentity.ts';
@@ -25,14 +25,37 @@ type Clients = Pick<AzureClients, 'compute'>;
 
 const httpClient = createDefaultHttpClient();
 
+// What a write rests on is as Azure documents it, or there is no write: of an identity that is not understood some part
+// could be lost (R9). Tags only exclude: one with an odd value still has its name.
+const IDENTITY_TYPE = /^(None|(SystemAssigned|UserAssigned)( ?, ?(SystemAssigned|UserAssigned))?)$/i;
+const vmAnswer = z.object({
+  location: z.string().regex(/^[a-z0-9 ]{1,100}$/i),
+  tags: z.record(z.string(), z.string().catch('')).nullish(),
+  identity: z
+    .object({
+      type: z.string().regex(IDENTITY_TYPE),
+      userAssignedIdentities: z
+        .record(z.string(), z.object({ principalId: z.string().nullish() }).nullish())
+        .nullish(),
+    })
+    .nullish(),
+  provisioningState: z.string().nullish(),
+  etag: z.string().nullish(),
+  vmId: z.string().nullish(),
+});
+
 /** Reads a VM. Throws AzureError; kind `not-found` when it is gone. */
 export async function readVm(clients: Clients, id: ResourceId): Promise<VmReading> {
   let header: string | undefined;
-  const vm = await clients.compute(id.subscriptionId).virtualMachines.get(id.resourceGroup, id.name, {
+  const answer = await clients.compute(id.subscriptionId).virtualMachines.get(id.resourceGroup, id.name, {
     onResponse: (response) => {
       header = response.headers.get('etag');
     },
   });
+  const { data: vm, error } = vmAnswer.safeParse(answer);
+  if (error) {
+    throw new AzureError('unexpected', `Azure answered a VM of another form: ${z.prettifyError(error)}`);
+  }
   return {
     facts: {
       id,
@@ -42,7 +65,7 @@ export async function readVm(clients: Clients, id: ResourceId): Promise<VmReadin
       provisioningState: vm.provisioningState ?? '',
     },
     etag: vm.etag ?? header,
-    vmId: vm.vmId,
+    vmId: vm.vmId ?? undefined,
   };
 }
 
@@ -95,9 +118,7 @@ export async function operationError(
     const response = await clients.compute(id.subscriptionId).pipeline.sendRequest(httpClient, request);
     const { error } = JSON.parse(response.bodyAsText ?? '{}') as { error?: unknown };
     const failure = readArmError(error);
-    return (
-      failure && new AzureError(kindOf(undefined, failure), oneLine(`${failure.code}: ${failure.message}`))
-    );
+    return failure && new AzureError(kindOf(undefined, failure), `${failure.code}: ${failure.message}`);
   } catch (error) {
     throw toAzureError(error);
   }

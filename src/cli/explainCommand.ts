@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from '../app.ts';
 import { contestText } from '../domain/contest.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
+import { printable } from '../domain/printable.ts';
 import { fold, parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import { identityText } from '../domain/rules.ts';
 import { type Explanation, explainVm, type GoalFacts } from '../remediation/explainVm.ts';
@@ -61,7 +62,7 @@ function textOf(explanation: Explanation): string {
     ),
     '',
     'Rules, in order: the first that holds decides',
-    table([['  Reason to leave it alone', 'Holds', 'Because'], ...rows], stdoutWidth()),
+    ...table([['  Reason to leave it alone', 'Holds', 'Because'], ...rows], stdoutWidth()).split('\n'),
     '',
     verdict
       ? `Verdict          ${verdict.outcome} (${verdict.reason}). ${verdict.detail ?? reasonText(verdict).meaning}`
@@ -71,7 +72,9 @@ function textOf(explanation: Explanation): string {
     ...(explanation.contest ? [`Contested        ${contestText(explanation.contest)}`] : []),
     `The next sweep   ${nextSweep}`,
     ...(next === '' ? [] : [`Next step        ${next}`]),
-  ].join('\n');
+  ]
+    .map(printable)
+    .join('\n');
 }
 
 function goalText(goal: GoalFacts | undefined): string {

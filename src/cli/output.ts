@@ -1,18 +1,23 @@
 import { InvalidArgumentError } from 'commander';
+import { printable, printableJson } from '../domain/printable.ts';
 
-/** Prints a line, or several, on stdout. */
+/** Prints a line, or several, on stdout; what a terminal would obey is blank. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${printableLines(text)}\n`);
 }
 
 /** Prints a value as one line of JSON on stdout. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value));
+  print(printableJson(value));
 }
 
-/** Tells people on stderr what is going on. */
+/** Tells people on stderr what is going on; likewise. */
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printableLines(text)}\n`);
+}
+
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 /** Reads a number of rows given on the command line. Throws what commander turns into a message and exit code 2. */

@@ -1,4 +1,4 @@
-import type { ResourceId, Scope } from './resourceId.ts';
+import { foldLocation, type ResourceId, type Scope } from './resourceId.ts';
 
 /** Rights to be granted by the remediator's custom role. */
 export interface Grant {
@@ -38,7 +38,9 @@ export function createIdentity(
   { subscriptionId, resourceGroup, name }: ResourceId,
   location: string,
 ): string {
-  return `az identity create --name "${name}" --resource-group "${resourceGroup}" --location ${location} --subscription ${subscriptionId}`;
+  // Only what has the form of a region gets into a command somebody may copy.
+  const region = /^[a-z0-9 ]+$/i.test(location) ? foldLocation(location) : '"its region"';
+  return `az identity create --name "${name}" --resource-group "${resourceGroup}" --location ${region} --subscription ${subscriptionId}`;
 }
 
 /** The custom role that `infra/authorize*.bicep` makes: named after the first management group, or the subscription. */

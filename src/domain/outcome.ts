@@ -1,3 +1,4 @@
+import { printableJson } from './printable.ts';
 import { type Reason, reasons } from './reasons.ts';
 import { type ResourceId, resourceGroupId } from './resourceId.ts';
 
@@ -40,7 +41,7 @@ export function outcomeOfVerdict(verdict: string): Outcome {
     if (Object.hasOwn(reasons[name], verdict)) return outcome(name, verdict as never);
   }
   throw new Error(
-    `The inventory query gave the verdict ${JSON.stringify(verdict)}, which no reason code is.`,
+    `The inventory query gave the verdict ${printableJson(verdict.slice(0, 100))}, which no reason code is.`,
   );
 }
 
@@ -91,7 +92,7 @@ export function emptyTally(): Tally {
 /** Counts `times` VMs that ended this way. */
 export function count(tally: Tally, of: Pick<Outcome, 'outcome' | 'reason'>, times = 1): void {
   const row = tally[of.outcome];
-  row[of.reason] = (row[of.reason] ?? 0) + times;
+  row[of.reason] = (Object.hasOwn(row, of.reason) ? (row[of.reason] ?? 0) : 0) + times;
 }
 
 /** How many VMs ended with this outcome, whatever the reason. */

@@ -50,7 +50,7 @@ export async function danglingIdentities(
         reason: 'identity-dangling',
         detail:
           'VMs carry it, and it does not exist. Writes of others that name it fail; ours do not name it.',
-        next: `Take it away from each VM that has it: az vm identity remove --ids ${parseVmId(vm)?.id ?? vm} --identities ${id}`,
+        next: `Take it away from each VM that has it: az vm identity remove --ids ${parseVmId(vm)?.id ?? '"id of the VM"'} --identities ${id}`,
         vms,
       };
     });

@@ -2,11 +2,11 @@ import type { App } from '../app.ts';
 import { actionsUsed } from '../azure/actions.ts';
 import { toAzureError } from '../azure/errors.ts';
 import { identityExists } from '../azure/managedIdentities.ts';
-import type { Coverage } from '../azure/scopeResolution.ts';
+import { type Coverage, coveredSubscriptions } from '../azure/scopeResolution.ts';
 import { systemTopics } from '../azure/systemTopics.ts';
 import { createIdentity, registerProvider } from '../domain/azCommands.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
-import { fold, parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
+import { parseIdentityId, type ResourceId } from '../domain/resourceId.ts';
 import type { Check } from './check.ts';
 import { eventCheck } from './eventChecks.ts';
 import { grantIn, stepFor } from './nextSteps.ts';
@@ -48,10 +48,9 @@ export async function examine(app: App, coverage: Coverage, onSubscription: () =
 }
 
 /** Folded ids of the subscriptions that are in scope, whole or in part. */
-export function subscriptionsOf({ scopes, groups }: Coverage): string[] {
-  const ofGroups = groups.map((scope) => (scope.kind === 'resourceGroup' ? fold(scope.subscriptionId) : ''));
-  const all = new Set([...scopes.included.subscriptions, ...ofGroups]);
-  return [...all].filter((id) => !scopes.excluded.subscriptions.has(id));
+export function subscriptionsOf(coverage: Coverage): string[] {
+  const { excluded } = coverage.scopes;
+  return [...coveredSubscriptions(coverage)].filter((id) => !excluded.subscriptions.has(id));
 }
 
 async function subscriptionChecks(

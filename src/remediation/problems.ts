@@ -1,6 +1,7 @@
 import type { AzureError } from '../azure/errors.ts';
 import type { ScopeProblem } from '../azure/scopeResolution.ts';
 import { nextStep, reasonText } from '../domain/outcome.ts';
+import { oneLine } from '../domain/printable.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { GoalIdentities } from './goalIdentities.ts';
 import type { Plan } from './plan.ts';
@@ -55,9 +56,11 @@ export interface Problems {
 export function problemCollector(): Problems {
   const found = new Map<string, Problem>();
 
-  function entry(problem: Omit<Problem, 'vms'>): Problem {
-    const key = `${problem.reason} ${fold(problem.subject)}`;
-    const known = found.get(key) ?? { ...problem, vms: 0 };
+  function entry({ subject, reason, detail, next }: Omit<Problem, 'vms'>): Problem {
+    const key = `${reason} ${fold(subject)}`;
+    // Regions, ids and messages are Azure's, and so are names in them: on a line each.
+    const texts = { subject: oneLine(subject), reason, detail: oneLine(detail), next: oneLine(next) };
+    const known = found.get(key) ?? { ...texts, vms: 0 };
     if (found.size < MOST_PROBLEMS) found.set(key, known);
     return known;
   }

@@ -39,7 +39,7 @@ export function reportProblems(
         next: oneLine(problem.next),
         ...(history && { since: since ?? generatedAt }),
         isNew: comparable && since === undefined,
-        passing: problem.reason in reasons.failed && isPassing(problem.reason as never),
+        passing: Object.hasOwn(reasons.failed, problem.reason) && isPassing(problem.reason as never),
       };
     })
     .sort((a, b) => Number(a.passing) - Number(b.passing) || b.vms - a.vms)

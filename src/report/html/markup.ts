@@ -1,4 +1,4 @@
-import { oneLine } from '../../domain/printable.ts';
+import { escaped, oneLine, printableJson } from '../../domain/printable.ts';
 
 /** Markup that is safe to put into a page. */
 export interface Markup {
@@ -23,10 +23,7 @@ export function html(template: TemplateStringsArray, ...parts: readonly Part[]):
 
 /** JSON that may stand inside a script element: no tag, comment or line separator can be in it. */
 export function embeddedJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return printableJson(value).replace(/[<>&]/g, escaped);
 }
 
 function textOf(part: Part | undefined): string {
