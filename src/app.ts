@@ -22,13 +22,13 @@ export interface App {
 
 /**
  * Builds the app from environment variables: the only place where settings, credential and clients come together.
- * Sends nothing. Throws SettingsError when settings are wrong.
+ * `ownClock` is for tests that move time. Sends nothing. Throws SettingsError when settings are wrong.
  */
-export function createApp(env: Readonly<Record<string, string | undefined>>): App {
+export function createApp(env: Readonly<Record<string, string | undefined>>, ownClock?: Clock): App {
   const settings = readSettings(env);
   const cloud = clouds[settings.cloud];
   const armEndpoint = settings.armEndpoint ?? cloud.armEndpoint;
-  const clock = clockFor(env.EMBEDDED_AZURE_CLOCK, armEndpoint);
+  const clock = ownClock ?? clockFor(env.EMBEDDED_AZURE_CLOCK, armEndpoint);
   const signIn = credential(settings, cloud.authorityHost);
   const clients = createClients({
     credential: signIn,
