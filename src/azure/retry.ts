@@ -35,7 +35,7 @@ type Tried =
 
 /**
  * The one layer that retries, in place of the SDK's own: unavailability after as long as Azure says, server errors,
- * broken connections and answers that do not come with doubling backoff, and throttled requests at once: `pacing`, which
+ * broken connections, answers that do not come and bodies cut off with doubling backoff, and throttled requests at once: `pacing`, which
  * must come after it, holds them until Azure's time is over. Bounded in number and in time; then the last answer is
  * returned or the last error thrown. `random` yields numbers in [0, 1) for jitter, `tryTimeoutMs` is for one try.
  */
@@ -63,13 +63,28 @@ export function retries(clock: Clock, random: () => number, tryTimeoutMs = TRY_T
 
 async function attempt(request: PipelineRequest, next: SendRequest): Promise<Tried> {
   try {
-    return { response: await next(request) };
+    const response = await next(request);
+    if (!isCutOff(response)) return { response };
+    const message = 'The answer broke off: its body is no whole JSON.';
+    return { error: new RestError(message, { code: RestError.PARSE_ERROR, request }) };
   } catch (error) {
     // The HTTP client ends a request that takes too long as if it had been aborted.
     const isAbort = error instanceof Error && error.name === 'AbortError';
     if (!isAbort || request.abortSignal?.aborted) return { error };
     const message = `No answer within ${request.timeout / 1000} s.`;
     return { error: new RestError(message, { code: 'ETIMEDOUT', request }) };
+  }
+}
+
+// Where a connection broke is not always seen: a proxy may pass the first half on as if it were all. The SDKs would throw
+// outside of all retries, some with the whole body in the message.
+function isCutOff({ status, headers, bodyAsText }: PipelineResponse): boolean {
+  if (status >= 300 || !bodyAsText || !/json/i.test(headers.get('content-type') ?? '')) return false;
+  try {
+    JSON.parse(bodyAsText);
+    return false;
+  } catch {
+    return true;
   }
 }
 
