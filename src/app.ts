@@ -2,6 +2,7 @@ import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential
 import { type AzureClients, createClients } from './azure/clients.ts';
 import { clouds } from './azure/clouds.ts';
 import { type ReportsContainer, reportsContainer } from './azure/reportsContainer.ts';
+import { steadyCredential } from './azure/steadyCredential.ts';
 import { type Clock, fastClock, systemClock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './settings.ts';
 
@@ -59,7 +60,9 @@ function clockFor(fast: string | undefined, armEndpoint: string): Clock {
 }
 
 function credential({ clientId }: Settings, authorityHost: string): TokenCredential {
-  return clientId === undefined
-    ? new DefaultAzureCredential({ authorityHost })
-    : new ManagedIdentityCredential({ clientId });
+  return steadyCredential(
+    clientId === undefined
+      ? new DefaultAzureCredential({ authorityHost })
+      : new ManagedIdentityCredential({ clientId }),
+  );
 }
