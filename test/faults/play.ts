@@ -39,8 +39,8 @@ export type Sweeper = (phase: Phase | undefined) => Promise<SweepRun>;
 const NEVER = '0 0 0 1 1 *';
 const LONGEST_CHAIN = 20;
 
-function anApp(azure: Azure, clock: JumpingClock, skewMs: () => number): App {
-  const settings = { ...azure.env, ...fleetSettings, SWEEP_SCHEDULE: NEVER };
+function anApp(azure: Azure, clock: JumpingClock, skewMs: () => number, more = {}): App {
+  const settings = { ...azure.env, ...fleetSettings, SWEEP_SCHEDULE: NEVER, ...more };
   return createApp(settings, {
     now: () => clock.now() + skewMs(),
     sleep: (ms, abortSignal) => systemClock.sleep(ms / clock.speed, abortSignal),
@@ -71,13 +71,22 @@ export function byCommandLine(azure: Azure, clock: JumpingClock): Sweeper {
   };
 }
 
-/** Sweeps as the functions do, with messages, their redelivery and events. */
-export function byFunctions(azure: Azure, clock: JumpingClock): Sweeper {
+/**
+ * Sweeps as the functions do, with messages, their redelivery and events. `more` are settings, `telemetry` is told
+ * everything, and flushed after each invocation.
+ */
+export function byFunctions(
+  azure: Azure,
+  clock: JumpingClock,
+  more: Readonly<Record<string, string>> = {},
+  telemetry: Telemetry = silent,
+): Sweeper {
   let skewMs = 0;
-  let one = shared(anApp(azure, clock, () => skewMs));
+  const start = () => shared(anApp(azure, clock, () => skewMs, more));
+  let one = start();
   return async (phase) => {
     skewMs = phase?.skewMs ?? 0;
-    if (phase?.restarts) one = shared(anApp(azure, clock, () => skewMs));
+    if (phase?.restarts) one = start();
     const all: Told[] = [];
     const broken: string[] = [];
 
@@ -86,8 +95,9 @@ export function byFunctions(azure: Azure, clock: JumpingClock): Sweeper {
       const told: Told[] = [];
       const log = aLog();
       try {
-        return await work({ ...one, telemetry: telling(told) }, log);
+        return await work({ ...one, telemetry: telling(told, telemetry) }, log);
       } finally {
+        await telemetry.flush();
         for (const { level, message, properties } of log.lines) {
           if (level === 'error' && !properties.next) broken.push(`error without next step: ${message}`);
         }
@@ -142,10 +152,11 @@ export function byFunctions(azure: Azure, clock: JumpingClock): Sweeper {
   };
 }
 
-function telling(told: Told[]): Telemetry {
+function telling(told: Told[], telemetry: Telemetry): Telemetry {
   return {
-    ...silent,
-    event(name, properties) {
+    ...telemetry,
+    event(name, properties, measurements) {
+      telemetry.event(name, properties, measurements);
       if (name !== 'VmRemediated') return;
       const { vmId, outcome, reason, next } = properties as Record<string, string>;
       told.push({ id: String(vmId).toLowerCase(), outcome: outcome ?? '', reason: reason ?? '', next });
