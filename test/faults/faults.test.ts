@@ -21,6 +21,11 @@ const azure = await anAzure({
 });
 after(() => azure.close());
 
+// What the schedules did to the app: a property that nothing happens to holds always.
+let struck = 0;
+const seen = new Map<string, number>();
+const timesLeft = () => azure.faults.list().reduce((sum, { times }) => sum + times, 0);
+
 const unhandled: unknown[] = [];
 process.on('unhandledRejection', (reason) => unhandled.push(reason));
 
@@ -33,7 +38,9 @@ async function play(schedule: Schedule, way: typeof byCommandLine): Promise<void
 
   for (const phase of schedule) {
     for (const trouble of phase.troubles) azure.faults.add(toFault(trouble, clock.speed));
+    const due = timesLeft();
     check(await sweeper(phase));
+    struck += due - timesLeft();
     clock.jump(HOUR);
   }
   azure.faults.clear();
@@ -50,7 +57,11 @@ async function play(schedule: Schedule, way: typeof byCommandLine): Promise<void
   assert.deepEqual(wrongNow(azure, before), []);
   assert.equal(failures(last), refusals);
 
-  function check({ broken }: SweepRun): void {
+  function check({ told, broken }: SweepRun): void {
+    for (const { outcome, reason } of told) {
+      const name = `${outcome} ${reason}`;
+      seen.set(name, (seen.get(name) ?? 0) + 1);
+    }
     assert.deepEqual(broken, []);
     assert.deepEqual(lostNow(azure, before), []);
     assert.deepEqual(forbiddenWrites(azure), []);
@@ -75,11 +86,15 @@ describe('whatever goes wrong, two sweeps after it ends every VM is right, and n
     ['the functions', byFunctions],
   ] as const) {
     it(`swept by ${name}`, async (t) => {
+      struck = 0;
+      seen.clear();
       const property = fc.asyncProperty(schedules(fleet.length), (schedule) => play(schedule, way));
 
       const result = await fc.check(property, { numRuns, ...(seed !== undefined && { seed }) });
 
-      t.diagnostic(`seed ${result.seed}, ${result.numRuns} schedules`);
+      const outcomes = [...seen].sort(([, a], [, b]) => b - a).map(([name, times]) => `${times} ${name}`);
+      t.diagnostic(`seed ${result.seed}, ${result.numRuns} schedules, ${struck} calls struck`);
+      t.diagnostic(outcomes.join(', '));
       assert.ok(!result.failed, `${fc.defaultReportMessage(result)}\n${String(result.errorInstance)}`);
     });
   }
