@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { anAzure } from '../azure.ts';
-import { fleet, forbiddenWrites, identitiesNow, lostNow, seedFleet, wrongNow } from './fleet.ts';
+import { befall, fleet, forbiddenWrites, identitiesNow, lostNow, seedFleet, wrongNow } from './fleet.ts';
 import { jumpingClock } from './jumpingClock.ts';
 import { byCommandLine, byFunctions, type Sweeper, type SweepRun } from './play.ts';
 import { type Schedule, schedules, toFault } from './schedule.ts';
@@ -37,6 +37,7 @@ async function play(schedule: Schedule, way: typeof byCommandLine): Promise<void
   unhandled.length = 0;
 
   for (const phase of schedule) {
+    await befall(azure, phase);
     for (const trouble of phase.troubles) azure.faults.add(toFault(trouble, clock.speed));
     const due = timesLeft();
     check(await sweeper(phase));

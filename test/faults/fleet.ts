@@ -2,7 +2,7 @@ import type { Azure } from '../../emulator/azure.ts';
 import type { ArmIdentity } from '../../emulator/state/armResource.ts';
 import { vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
-import { nameOf } from './schedule.ts';
+import { nameOf, type Phase } from './schedule.ts';
 
 const GROUP_ONLY = '33333333-3333-3333-3333-333333333333';
 const FOREIGN = '44444444-4444-4444-4444-444444444444';
@@ -91,6 +91,25 @@ export async function seedFleet(azure: Azure): Promise<void> {
   ]);
 }
 
+/** What befalls the fleet between two sweeps. */
+export async function befall(azure: Azure, { anew, gone }: Pick<Phase, 'anew' | 'gone'>): Promise<void> {
+  await azure.seed(
+    anew.map((number) => {
+      const { subscription, more } = MEMBERS[number] as Member;
+      return vmIn(subscription, nameOf(number), more);
+    }),
+  );
+  if (gone === 'nothing') return;
+  for (const goal of new Set(fleet.map((vm) => vm.goal))) {
+    const locks = [...azure.store.list('microsoft.authorization/locks')].filter(({ resource }) =>
+      resource.id.toLowerCase().startsWith(`${goal.toLowerCase()}/`),
+    );
+    for (const entry of locks) azure.store.remove(entry);
+    const identity = gone === 'identities' && azure.store.get(goal);
+    if (identity) azure.store.remove(identity);
+  }
+}
+
 /** The identity of each VM, by id. */
 export function identitiesNow(azure: Azure): Map<string, ArmIdentity | undefined> {
   return new Map(fleet.map(({ id }) => [id, azure.store.get(id)?.resource.identity]));
@@ -107,6 +126,11 @@ export function wrongNow(azure: Azure, before: ReadonlyMap<string, ArmIdentity |
     const keys = keysOf(now);
     if (end !== 'carries') continue;
     if (!keys.includes(goal.toLowerCase())) wrong.push(`${id} lacks its identity: ${JSON.stringify(now)}`);
+    const principal = azure.store.get(goal)?.resource.properties?.principalId;
+    const carried = Object.entries(now?.userAssignedIdentities ?? {}).find(
+      ([key]) => key.toLowerCase() === goal.toLowerCase(),
+    )?.[1] as { principalId?: string } | undefined;
+    if (carried && carried.principalId !== principal) wrong.push(`${id} carries an identity that is no more`);
     if (!azure.store.get(goal)) wrong.push(`${goal} does not exist`);
     if (!locks.some((lock) => lock.startsWith(`${goal.toLowerCase()}/`))) wrong.push(`${goal} is not locked`);
   }

@@ -24,6 +24,7 @@ export interface Told {
   readonly outcome: string;
   readonly reason: string;
   readonly next: string | undefined;
+  readonly detail: string | undefined;
 }
 
 /** One sweep as its operator sees it. */
@@ -66,8 +67,9 @@ export function byCommandLine(azure: Azure, clock: JumpingClock): Sweeper {
     const told = reports.map(({ vm, goal, outcome }) => ({
       ...{ id: vm.id.toLowerCase(), outcome: outcome.outcome, reason: outcome.reason },
       next: nextStep(outcome, vm, goal),
+      detail: outcome.detail,
     }));
-    return { told, broken: [...broken, ...toldTwice(told), ...notTold(azure, told), ...withoutNext(told)] };
+    return { told, broken: [...broken, ...toldTwice(told), ...notTold(azure, told), ...misleading(told)] };
   };
 }
 
@@ -101,7 +103,7 @@ export function byFunctions(
         for (const { level, message, properties } of log.lines) {
           if (level === 'error' && !properties.next) broken.push(`error without next step: ${message}`);
         }
-        broken.push(...toldTwice(told), ...withoutNext(told));
+        broken.push(...toldTwice(told), ...misleading(told));
         all.push(...told);
       }
     }
@@ -158,8 +160,14 @@ function telling(told: Told[], telemetry: Telemetry): Telemetry {
     event(name, properties, measurements) {
       telemetry.event(name, properties, measurements);
       if (name !== 'VmRemediated') return;
-      const { vmId, outcome, reason, next } = properties as Record<string, string>;
-      told.push({ id: String(vmId).toLowerCase(), outcome: outcome ?? '', reason: reason ?? '', next });
+      const { vmId, outcome, reason, next, detail } = properties as Record<string, string>;
+      told.push({
+        id: String(vmId).toLowerCase(),
+        outcome: outcome ?? '',
+        reason: reason ?? '',
+        next,
+        detail,
+      });
     },
   };
 }
@@ -186,8 +194,11 @@ function notTold(azure: Azure, told: readonly Told[]): string[] {
   return [...touched(azure)].filter((id) => !ids.has(id)).map((id) => `${id} was looked at and not reported`);
 }
 
-function withoutNext(told: readonly Told[]): string[] {
+// Nothing here is a defect of the app, and so none may be reported as one.
+const DEFECTS = ['unexpected', 'invalid-request'];
+
+function misleading(told: readonly Told[]): string[] {
   return told
-    .filter(({ outcome, next }) => outcome === 'failed' && !next)
-    .map(({ id, reason }) => `${id} failed (${reason}) without a next step`);
+    .filter(({ outcome, reason, next }) => outcome === 'failed' && (!next || DEFECTS.includes(reason)))
+    .map(({ id, reason, detail, next }) => `${id} failed: ${reason} (${detail}), next: ${next}`);
 }

@@ -15,6 +15,10 @@ export interface Trouble {
 
 /** What happens during one sweep. */
 export interface Phase {
+  /** VMs that are before it as they were at first, by number, as if deleted and made again. */
+  readonly anew: readonly number[];
+  /** What somebody deletes before it: the locks of our identities, or these with them. */
+  readonly gone: 'nothing' | 'locks' | 'identities';
   readonly troubles: readonly Trouble[];
   /** VMs of which an event tells meanwhile, by number. */
   readonly events: readonly number[];
@@ -106,45 +110,69 @@ export function toFault(trouble: Trouble, speed: number): Fault {
   return { ...common, ...made };
 }
 
+const ANYWHERE = [
+  ...([
+    'resetBefore',
+    'resetAfter',
+    'brokenBody',
+    'halfBody',
+    'slow',
+    'throttled',
+    'throttledSilently',
+  ] as const),
+  ...(['internalError', 'badGateway', 'unavailable', 'gatewayTimeout', 'signedOut'] as const),
+];
+const WRITES = [...ANYWHERE, 'denied', 'graphIsStale'] as const;
+// What can happen where; a kind in a place that cannot suffer it would be no trouble at all.
+const POSSIBLE: Readonly<Record<Trouble['at'], readonly Trouble['what'][]>> = {
+  vmRead: ANYWHERE,
+  vmWrite: [
+    ...WRITES,
+    ...(['conflict', 'preconditionFailed', 'notVisible', 'linkedDenied'] as const),
+    ...(['operationFails', 'operationIsSlow', 'operationNeverEnds'] as const),
+  ],
+  identityRead: ANYWHERE,
+  identityWrite: WRITES,
+  lockRead: [...ANYWHERE, 'denied'],
+  lockWrite: [...WRITES, 'denied', 'denied'],
+  groupRead: ANYWHERE,
+  groupWrite: WRITES,
+  operationRead: ANYWHERE,
+  checks: ANYWHERE,
+  graph: [...ANYWHERE, 'graphHides', 'graphHides', 'graphHides'],
+  anywhere: ANYWHERE,
+};
+const PLACES_BY_WEIGHT: readonly Trouble['at'][] = [
+  ...(['vmWrite', 'vmWrite', 'vmWrite', 'vmRead', 'vmRead', 'graph', 'graph', 'identityWrite'] as const),
+  ...([
+    'identityRead',
+    'lockWrite',
+    'lockRead',
+    'groupWrite',
+    'groupRead',
+    'operationRead',
+    'checks',
+  ] as const),
+  'anywhere',
+];
+
 /** Random schedules for as many VMs. */
 export function schedules(vms: number): fc.Arbitrary<Schedule> {
   const vm = fc.integer({ min: 0, max: vms - 1 });
-  const trouble = fc.record({
-    at: fc.constantFrom(...keysOf(PLACES)),
-    what: fc.constantFrom(...keysOf(KINDS)),
-    vm: fc.oneof(fc.constant(-1), vm),
-    times: fc.constantFrom(1, 2, 3, 7, 1000),
-    ms: fc.constantFrom(0, 1_000, 20_000, 120_000, 900_000),
-  });
-  // What only certain calls can suffer comes often enough by itself.
-  const fitting = fc.oneof(
-    trouble,
-    fc
-      .record({
-        what: fc.constantFrom(
-          ...([
-            'operationFails',
-            'operationIsSlow',
-            'operationNeverEnds',
-            'graphIsStale',
-            'conflict',
-          ] as const),
-          ...(['preconditionFailed', 'notVisible', 'linkedDenied', 'resetAfter', 'brokenBody'] as const),
-        ),
-        trouble,
-      })
-      .map(({ what, trouble }) => ({ ...trouble, at: 'vmWrite' as const, what })),
-    fc
-      .record({
-        what: fc.constantFrom('graphHides' as const, 'resetBefore' as const, 'halfBody' as const),
-        trouble,
-      })
-      .map(({ what, trouble }) => ({ ...trouble, at: 'graph' as const, what })),
-    trouble.map((one) => ({ ...one, at: 'lockWrite' as const, what: 'denied' as const })),
+  const trouble = fc.constantFrom(...PLACES_BY_WEIGHT).chain((at) =>
+    fc.record({
+      at: fc.constant(at),
+      what: fc.constantFrom(...POSSIBLE[at]),
+      vm: fc.oneof(fc.constant(-1), vm),
+      times: fc.constantFrom(1, 2, 4, 7, 30, 1000),
+      ms: fc.constantFrom(0, 1_000, 20_000, 120_000, 900_000),
+    }),
   );
   const numbers = fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { maxLength: 2 });
   const phase = fc.record({
-    troubles: fc.array(fitting, { minLength: 1, maxLength: 6 }),
+    anew: fc.uniqueArray(vm, { maxLength: 6 }),
+    gone: fc.constantFrom('nothing' as const, 'nothing' as const, 'locks' as const, 'identities' as const),
+    troubles: fc.array(trouble, { minLength: 1, maxLength: 8 }),
     events: fc.uniqueArray(vm, { maxLength: 4 }),
     skewMs: fc.constantFrom(0, 0, 0, -600_000, 600_000, 7_200_000),
     restarts: fc.boolean(),
@@ -152,8 +180,4 @@ export function schedules(vms: number): fc.Arbitrary<Schedule> {
     doubled: numbers,
   });
   return fc.array(phase, { minLength: 1, maxLength: 3 });
-}
-
-function keysOf<T extends object>(value: T): (keyof T)[] {
-  return Object.keys(value) as (keyof T)[];
 }

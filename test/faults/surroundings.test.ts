@@ -63,7 +63,16 @@ describe('while storage and telemetry are down', () => {
           } as const;
           azure.faults.add({ ...fault, ...FAULTS[telemetry] });
         }
-        const phase = { troubles: [], events: [0, 5], skewMs: 0, restarts, lost: [], doubled: [] };
+        const phase = {
+          anew: [],
+          gone: 'nothing' as const,
+          troubles: [],
+          events: [0, 5],
+          skewMs: 0,
+          restarts,
+          lost: [],
+          doubled: [],
+        };
         assert.deepEqual((await sweeper(phase)).broken, []);
         azure.faults.clear();
         azure.journal.clear();
