@@ -8,7 +8,7 @@ import { byCommandLine, byFunctions, type Sweeper, type SweepRun } from './play.
 import { type Schedule, schedules, toFault } from './schedule.ts';
 
 // A handful in `npm test`; FAULT_RUNS=500 for a long run, FAULT_SEED to repeat one (docs/reliability.md).
-const numRuns = Number(process.env.FAULT_RUNS ?? 6);
+const numRuns = Number(process.env.FAULT_RUNS ?? 4);
 const seed = process.env.FAULT_SEED === undefined ? undefined : Number(process.env.FAULT_SEED);
 const HOUR = 3_600_000;
 

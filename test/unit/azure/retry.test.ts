@@ -77,12 +77,10 @@ describe('retries', () => {
         triedAt: [0, 1000],
       },
     );
-    assert.equal((await send([[200, json, '{"value":[{']])).end, RestError.PARSE_ERROR);
-    for (const whole of [
-      [200, json, ''] as const,
-      [404, json, '<html>'] as const,
-      [200, {}, 'text'] as const,
-    ]) {
+    for (const status of [200, 400, 404]) {
+      assert.equal((await send([[status, json, '{"error":{']])).end, RestError.PARSE_ERROR);
+    }
+    for (const whole of [[200, json, ''] as const, [403, {}, '<html>'] as const]) {
       assert.deepEqual(await send([whole]), { end: whole[0], triedAt: [0] });
     }
   });
