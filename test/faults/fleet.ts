@@ -122,19 +122,24 @@ export function wrongNow(azure: Azure, before: ReadonlyMap<string, ArmIdentity |
     resource.id.toLowerCase(),
   );
   for (const { id, end, goal } of fleet) {
-    const now = azure.store.get(id)?.resource.identity;
-    const keys = keysOf(now);
     if (end !== 'carries') continue;
-    if (!keys.includes(goal.toLowerCase())) wrong.push(`${id} lacks its identity: ${JSON.stringify(now)}`);
-    const principal = azure.store.get(goal)?.resource.properties?.principalId;
-    const carried = Object.entries(now?.userAssignedIdentities ?? {}).find(
-      ([key]) => key.toLowerCase() === goal.toLowerCase(),
-    )?.[1] as { principalId?: string } | undefined;
-    if (carried && carried.principalId !== principal) wrong.push(`${id} carries an identity that is no more`);
+    if (!carriesGoal(azure, id)) wrong.push(`${id} does not carry its identity as it is now`);
     if (!azure.store.get(goal)) wrong.push(`${goal} does not exist`);
     if (!locks.some((lock) => lock.startsWith(`${goal.toLowerCase()}/`))) wrong.push(`${goal} is not locked`);
   }
   return [...wrong, ...lostNow(azure, before)];
+}
+
+/** True when the VM carries its goal identity, and not one that was deleted and made again since. */
+export function carriesGoal(azure: Azure, vmId: string): boolean {
+  const vm = fleet.find(({ id }) => id.toLowerCase() === vmId.toLowerCase());
+  const carried = azure.store.get(vmId)?.resource.identity?.userAssignedIdentities ?? {};
+  const [, values] =
+    Object.entries(carried).find(([key]) => key.toLowerCase() === vm?.goal.toLowerCase()) ?? [];
+  const principal = azure.store.get(vm?.goal ?? '')?.resource.properties?.principalId;
+  return (
+    principal !== undefined && (values as { principalId?: string } | undefined)?.principalId === principal
+  );
 }
 
 /** What was lost or changed that never may be. */

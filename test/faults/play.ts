@@ -14,7 +14,7 @@ import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
 import { silent, type Telemetry } from '../../src/telemetry/telemetry.ts';
 import { aLog } from '../azure.ts';
-import { fleet, fleetSettings, touched } from './fleet.ts';
+import { carriesGoal, fleet, fleetSettings, touched } from './fleet.ts';
 import type { JumpingClock } from './jumpingClock.ts';
 import type { Phase } from './schedule.ts';
 
@@ -69,7 +69,16 @@ export function byCommandLine(azure: Azure, clock: JumpingClock): Sweeper {
       next: nextStep(outcome, vm, goal),
       detail: outcome.detail,
     }));
-    return { told, broken: [...broken, ...toldTwice(told), ...notTold(azure, told), ...misleading(told)] };
+    return {
+      told,
+      broken: [
+        ...broken,
+        ...toldTwice(told),
+        ...notTold(azure, told),
+        ...untrue(azure, told),
+        ...misleading(told),
+      ],
+    };
   };
 }
 
@@ -150,7 +159,7 @@ export function byFunctions(
       ),
     );
     await Promise.all([timer(), ...events]);
-    return { told: all, broken: [...broken, ...notTold(azure, all)] };
+    return { told: all, broken: [...broken, ...notTold(azure, all), ...untrue(azure, all)] };
   };
 }
 
@@ -192,6 +201,13 @@ function toldTwice(told: readonly Told[]): string[] {
 function notTold(azure: Azure, told: readonly Told[]): string[] {
   const ids = new Set(told.map(({ id }) => id));
   return [...touched(azure)].filter((id) => !ids.has(id)).map((id) => `${id} was looked at and not reported`);
+}
+
+// Nobody takes identities away during a sweep: what was said to be assigned is.
+function untrue(azure: Azure, told: readonly Told[]): string[] {
+  return told
+    .filter(({ id, outcome }) => outcome === 'assigned' && !carriesGoal(azure, id))
+    .map(({ id, reason }) => `${id} does not carry the identity that it was given: ${reason}`);
 }
 
 // Nothing here is a defect of the app, and so none may be reported as one.
