@@ -5,7 +5,7 @@ import { anAzure } from '../azure.ts';
 import { befall, fleet, forbiddenWrites, identitiesNow, lostNow, seedFleet, wrongNow } from './fleet.ts';
 import { jumpingClock } from './jumpingClock.ts';
 import { byCommandLine, byFunctions, type Sweeper, type SweepRun } from './play.ts';
-import { type Schedule, schedules, toFault } from './schedule.ts';
+import { briefTroubles, type Schedule, schedules, type Trouble, toFault } from './schedule.ts';
 
 // A handful in `npm test`; FAULT_RUNS=500 for a long run, FAULT_SEED to repeat one (docs/reliability.md).
 const numRuns = Number(process.env.FAULT_RUNS ?? 4);
@@ -71,6 +71,21 @@ async function play(schedule: Schedule, way: typeof byCommandLine): Promise<void
   }
 }
 
+/** Plays troubles that are soon over during a single sweep, after which all must be well. */
+async function playBriefly(troubles: readonly Trouble[]): Promise<void> {
+  await seedFleet(azure);
+  const before = identitiesNow(azure);
+  for (const trouble of troubles) azure.faults.add(toFault(trouble, clock.speed));
+
+  const run = await byCommandLine(azure, clock)(undefined);
+
+  azure.faults.clear();
+  clock.jump(HOUR);
+  assert.deepEqual(run.broken, []);
+  assert.deepEqual(wrongNow(azure, before), []);
+  assert.equal(failures(run), refusals);
+}
+
 const failures = ({ told }: SweepRun): string =>
   told
     .filter(({ outcome }) => outcome === 'failed')
@@ -99,4 +114,14 @@ describe('whatever goes wrong, two sweeps after it ends every VM is right, and n
       assert.ok(!result.failed, `${fc.defaultReportMessage(result)}\n${String(result.errorInstance)}`);
     });
   }
+});
+
+it('what is over after a few calls costs no VM its turn', async (t) => {
+  const result = await fc.check(fc.asyncProperty(briefTroubles(), playBriefly), {
+    numRuns,
+    ...(seed !== undefined && { seed }),
+  });
+
+  t.diagnostic(`seed ${result.seed}, ${result.numRuns} schedules`);
+  assert.ok(!result.failed, `${fc.defaultReportMessage(result)}\n${String(result.errorInstance)}`);
 });

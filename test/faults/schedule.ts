@@ -156,6 +156,18 @@ const PLACES_BY_WEIGHT: readonly Trouble['at'][] = [
   'anywhere',
 ];
 
+/** Random troubles that are over before anybody has tried in vain too often: four calls in all at most, short waits. */
+export function briefTroubles(): fc.Arbitrary<readonly Trouble[]> {
+  const trouble = fc.record({
+    at: fc.constantFrom(...PLACES_BY_WEIGHT),
+    what: fc.constantFrom(...ANYWHERE.filter((kind) => kind !== 'signedOut')),
+    vm: fc.constant(-1),
+    times: fc.constantFrom(1, 2),
+    ms: fc.constantFrom(0, 1_000, 20_000),
+  });
+  return fc.array(trouble, { minLength: 1, maxLength: 2 });
+}
+
 /** Random schedules for as many VMs. */
 export function schedules(vms: number): fc.Arbitrary<Schedule> {
   const vm = fc.integer({ min: 0, max: vms - 1 });
