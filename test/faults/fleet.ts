@@ -130,12 +130,13 @@ export function wrongNow(azure: Azure, before: ReadonlyMap<string, ArmIdentity |
   return [...wrong, ...lostNow(azure, before)];
 }
 
-/** True when the VM carries its goal identity, and not one that was deleted and made again since. */
-export function carriesGoal(azure: Azure, vmId: string): boolean {
+/** True when the VM carries its goal identity, and not, unless `orDead`, one that was deleted and made again since. */
+export function carriesGoal(azure: Azure, vmId: string, orDead = false): boolean {
   const vm = fleet.find(({ id }) => id.toLowerCase() === vmId.toLowerCase());
   const carried = azure.store.get(vmId)?.resource.identity?.userAssignedIdentities ?? {};
   const [, values] =
     Object.entries(carried).find(([key]) => key.toLowerCase() === vm?.goal.toLowerCase()) ?? [];
+  if (orDead) return values !== undefined;
   const principal = azure.store.get(vm?.goal ?? '')?.resource.properties?.principalId;
   return (
     principal !== undefined && (values as { principalId?: string } | undefined)?.principalId === principal
