@@ -25,6 +25,8 @@ import { SeedError, seed, toResource } from './state/seed.ts';
 import { createStore, type Store } from './state/store.ts';
 import { createThrottle, type Throttle } from './throttle/throttle.ts';
 
+const A_DAY = 24 * 60 * 60;
+
 /** How an embedded Azure behaves. Every time is in the emulator's seconds, which `speed` makes shorter. */
 export interface AzureOptions {
   /** Port of Resource Manager; 0, the default, takes a free one. */
@@ -49,6 +51,11 @@ export interface AzureOptions {
    * off; `open` from everybody. Default none, so that an app started against it sends nothing.
    */
   readonly telemetry?: 'keyless' | 'open';
+  /**
+   * How long a token is good, in the machine's seconds. Default a day, as for managed identities. App Service may hand out
+   * one that it kept for a while, which is good for less.
+   */
+  readonly tokenLifetimeSeconds?: number;
   /** Seed of all chance. Default 1. */
   readonly seed?: number;
 }
@@ -111,7 +118,10 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       return known;
     },
     identityVisibleAfterMs: seconds(options.identityVisibleAfterSeconds, 5),
-    operationError: ({ method, path }) => faults.takeOperationError(method, path.path),
+    operationFault: ({ method, path }) => {
+      const { operationError: error, operationMs: ms } = faults.takeOfOperation(method, path.path) ?? {};
+      return { error, ms };
+    },
     onWrite: (entry, request) => {
       changes.record(entry, request);
       eventGrid.onWrite(world, entry, request);
@@ -131,19 +141,22 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const initial = [...store.types()].flatMap((type) => [...store.list(type)]).map((entry) => entry.resource);
 
   const certificate = await makeCertificate();
-  const identities = identityEndpoint(tokens, store);
+  const identities = identityEndpoint({
+    ...{ tokens, store, faults, speed: clock.speed },
+    lifetimeSeconds: options.tokenLifetimeSeconds ?? A_DAY,
+  });
   const arm = armServer({
     world,
     tokens,
     journal,
     faults,
     certificate,
-    graphFor: (principal) => {
+    graphFor: (principal, hides) => {
       const access = world.access();
       const filter = (action: string, subscriptionId: string) =>
         access.filter(principal, action, subscriptionId);
       const readable = access.readableSubscriptions(principal);
-      return graphSource(store, changes, access.hierarchy, readable, filter);
+      return graphSource(store, changes, access.hierarchy, readable, filter, hides);
     },
     kept,
   });

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import { host, type Principal, remediator } from './arm/principals.ts';
 import type { Tokens } from './arm/tokens.ts';
+import type { Faults } from './control/faults.ts';
 import type { Store } from './state/store.ts';
 
-/** How long a token is good, in seconds: as for managed identities in Azure, about a day. */
-const LIFETIME_SECONDS = 24 * 60 * 60;
 const API_VERSION = '2019-08-01';
 
 /** The managed-identity endpoint of App Service and Functions, over plain loopback http. Not listening yet. */
@@ -15,14 +15,34 @@ export interface IdentityEndpoint {
   readonly header: string;
 }
 
+/** What the endpoint is made of. */
+export interface IdentityEndpointParts {
+  readonly tokens: Tokens;
+  readonly store: Store;
+  readonly faults: Faults;
+  /** How much faster than the machine's the clock runs. */
+  readonly speed: number;
+  /** How long a token is good, in the machine's seconds. */
+  readonly lifetimeSeconds: number;
+}
+
 /**
  * Answers `GET ?resource=&api-version=2019-08-01[&client_id=|&principal_id=|&mi_res_id=]` as App Service does.
  * Without an id the system-assigned identity of the host is meant.
  */
-export function identityEndpoint(tokens: Tokens, store: Store): IdentityEndpoint {
+export function identityEndpoint(parts: IdentityEndpointParts): IdentityEndpoint {
+  const { tokens, store, faults } = parts;
   const header = randomBytes(16).toString('hex').toUpperCase();
   const server = fastify({ logger: false });
-  server.get('/msi/token', (request, reply) => {
+  server.get('/msi/token', async (request, reply) => {
+    const fault = faults.take('GET', '/msi/token');
+    if (fault) await delay(fault.latencyMs / parts.speed, undefined, { ref: false });
+    if (fault?.reset) {
+      request.raw.socket.destroy();
+      return reply.hijack();
+    }
+    if (fault?.status !== undefined)
+      return reply.status(fault.status).headers(fault.headers).send(fault.body);
     const query = request.query as Record<string, string | undefined>;
     if (request.headers['x-identity-header'] !== header) {
       return reply
@@ -41,7 +61,7 @@ export function identityEndpoint(tokens: Tokens, store: Store): IdentityEndpoint
           'No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.',
       });
     }
-    const { token, expiresOn } = tokens.issue(principal, query.resource, LIFETIME_SECONDS);
+    const { token, expiresOn } = tokens.issue(principal, query.resource, parts.lifetimeSeconds);
     return reply.send({
       access_token: token,
       expires_on: String(expiresOn),

@@ -3,6 +3,7 @@ import { type AzureClients, createClients } from './azure/clients.ts';
 import { clouds } from './azure/clouds.ts';
 import { type PoisonQueues, poisonQueues } from './azure/poisonQueues.ts';
 import { type ReportsContainer, reportsContainer } from './azure/reportsContainer.ts';
+import { steadyCredential } from './azure/steadyCredential.ts';
 import { type Clock, fastClock, systemClock } from './clock.ts';
 import { readSettings, type Settings, SettingsError } from './settings.ts';
 
@@ -25,13 +26,13 @@ export interface App {
 
 /**
  * Builds the app from environment variables: the only place where settings, credential and clients come together.
- * Sends nothing. Throws SettingsError when settings are wrong.
+ * `ownClock` is for tests that move time. Sends nothing. Throws SettingsError when settings are wrong.
  */
-export function createApp(env: Readonly<Record<string, string | undefined>>): App {
+export function createApp(env: Readonly<Record<string, string | undefined>>, ownClock?: Clock): App {
   const settings = readSettings(env);
   const cloud = clouds[settings.cloud];
   const armEndpoint = settings.armEndpoint ?? cloud.armEndpoint;
-  const clock = clockFor(env.EMBEDDED_AZURE_CLOCK, armEndpoint);
+  const clock = ownClock ?? clockFor(env.EMBEDDED_AZURE_CLOCK, armEndpoint);
   const signIn = credential(settings, cloud.authorityHost);
   const clients = createClients({
     credential: signIn,
@@ -62,7 +63,9 @@ function clockFor(fast: string | undefined, armEndpoint: string): Clock {
 }
 
 function credential({ clientId }: Settings, authorityHost: string): TokenCredential {
-  return clientId === undefined
-    ? new DefaultAzureCredential({ authorityHost })
-    : new ManagedIdentityCredential({ clientId });
+  return steadyCredential(
+    clientId === undefined
+      ? new DefaultAzureCredential({ authorityHost })
+      : new ManagedIdentityCredential({ clientId }),
+  );
 }

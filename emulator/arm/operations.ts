@@ -6,8 +6,14 @@ export type Work = 'identityPatch' | 'patch' | 'update' | 'create' | 'delete' | 
 
 /** Runs long operations: they end by the clock alone, nothing has to be ticked. */
 export interface Operations {
-  /** Begins an operation, which fails at its end when there is an error. */
-  begin(id: string, kind: Operation['kind'], work: Work, error?: Operation['error']): Operation;
+  /** Begins an operation, which fails at its end when there is an error. `ms` is how long it takes, if not as usual. */
+  begin(
+    id: string,
+    kind: Operation['kind'],
+    work: Work,
+    error?: Operation['error'],
+    ms?: number | undefined,
+  ): Operation;
   /** The operation, running or ended; undefined when unknown. */
   get(id: string): Operation | undefined;
   clear(): void;
@@ -29,9 +35,10 @@ const REMEMBERED = 100_000;
 export function createOperations(clock: Clock, scale: number, random: () => number): Operations {
   const known = new Map<string, Operation>();
   return {
-    begin(id, kind, work, error) {
+    begin(id, kind, work, error, ms) {
       const startsAt = clock.now();
-      const endsAt = startsAt + quantile(QUANTILES[work], random()) * 1000 * scale;
+      const usual = quantile(QUANTILES[work], random()) * 1000 * scale;
+      const endsAt = startsAt + (ms ?? usual);
       const operation = { id, kind, startsAt, endsAt, error };
       known.set(id, operation);
       if (known.size > REMEMBERED) {

@@ -42,8 +42,11 @@ export interface World {
   access(): Access;
   /** How long a new identity cannot be assigned, in ms of the emulator's time. */
   readonly identityVisibleAfterMs: number;
-  /** With what the operation of this write will fail; undefined when it will not. Asked once for each. */
-  operationError(request: ArmRequest): Operation['error'];
+  /** What is wrong with the operation of this write: with what it fails, how long it takes, ms. Asked once for each. */
+  operationFault(request: ArmRequest): {
+    readonly error?: Operation['error'];
+    readonly ms?: number | undefined;
+  };
   /** Told of every write and deletion that Azure raises an event for, once it is accepted. */
   onWrite(entry: Entry, request: ArmRequest): void;
 }

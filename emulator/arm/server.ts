@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Fault, Faults } from '../control/faults.ts';
@@ -23,7 +24,7 @@ export interface ArmServerParts {
   readonly faults: Faults;
   readonly certificate: Certificate;
   /** Resource Graph as the caller may see it. */
-  graphFor(principal: Principal): GraphSource;
+  graphFor(principal: Principal, hides?: RegExp): GraphSource;
   readonly kept: KeptResults;
 }
 
@@ -85,9 +86,12 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
   }
   try {
     principal = parts.tokens.check(request.headers.authorization);
+    const caller = { principal, remaining };
     answer =
       fault?.status === undefined
-        ? work(parts, request, rawPath, rawQuery, { principal, remaining }, requestId)
+        ? world.store.lagging(fault?.graphLagMs, () =>
+            work(parts, request, rawPath, rawQuery, caller, requestId, fault),
+          )
         : faultAnswer(fault);
   } catch (error) {
     if (!(error instanceof ArmError)) throw error;
@@ -110,7 +114,7 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
   const counts = answer.headers?.['x-ms-failure-cause'] === 'gateway' ? {} : remaining;
   const headers =
     fault?.status === undefined ? inMachineTime(answer.headers, world.clock.speed) : answer.headers;
-  return send(reply, request, { ...answer, headers: { ...counts, ...headers } }, requestId);
+  return send(reply, request, { ...answer, headers: { ...counts, ...headers } }, requestId, fault?.truncated);
 }
 
 function work(
@@ -120,6 +124,7 @@ function work(
   rawQuery: string,
   caller: Omit<Counted, 'subscriptionId'>,
   requestId: string,
+  fault: Fault | undefined,
 ): ArmAnswer {
   const { principal } = caller;
   const path = parsePath(rawPath);
@@ -133,7 +138,9 @@ function work(
     parts.world.throttle.resourceGraph(counted);
     const now = new Date(parts.world.clock.now());
     const paging = { caller: principal.objectId, kept: parts.kept };
-    return answerQuery({ apiVersion, body: parseBody(request.body), now, paging }, parts.graphFor(principal));
+    const hides = fault?.graphHides === undefined ? undefined : new RegExp(fault.graphHides, 'i');
+    const source = parts.graphFor(principal, hides);
+    return answerQuery({ apiVersion, body: parseBody(request.body), now, paging }, source);
   }
   const armRequest: ArmRequest = {
     method: request.method,
@@ -164,6 +171,7 @@ function send(
   request: FastifyRequest,
   answer: ArmAnswer,
   requestId: string,
+  truncated: Fault['truncated'],
 ): FastifyReply {
   const { status, headers = {}, body } = answer;
   const correlationId = String(request.headers['x-ms-correlation-request-id'] ?? requestId);
@@ -175,9 +183,19 @@ function send(
     ...headers,
   });
   if (body === undefined) return reply.send();
-  return reply
-    .type('application/json; charset=utf-8')
-    .send(typeof body === 'string' ? body : JSON.stringify(body));
+  if (!('content-type' in headers)) reply.type('application/json; charset=utf-8');
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  if (truncated === undefined) return reply.send(text);
+  const half = text.slice(0, text.length / 2);
+  if (truncated === 'ended') return reply.send(half);
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(status, {
+    ...reply.getHeaders(),
+    'content-length': Buffer.byteLength(text),
+  } as OutgoingHttpHeaders);
+  raw.write(half, () => raw.destroy());
+  return reply;
 }
 
 // Handlers speak of the emulator's seconds. Where the clock is fast, clients that know `retry-after-ms` wait exactly,

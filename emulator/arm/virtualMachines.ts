@@ -123,7 +123,7 @@ function accept(
   status: 200 | 201,
   work: 'identityPatch' | 'patch' | 'update' | 'create',
 ): ArmAnswer {
-  const error = world.operationError(request);
+  const { error, ms } = world.operationFault(request);
   // No recording shows what an operation that failed leaves behind: here, what was there before, marked Failed.
   const left = error ? (world.store.get(resource.id)?.resource ?? resource) : resource;
   const entry = world.store.put({
@@ -131,7 +131,7 @@ function accept(
     properties: { ...left.properties, provisioningState: error ? 'Failed' : 'Succeeded' },
   });
   const kind = status === 201 ? 'Creating' : 'Updating';
-  const operation = world.operations.begin(request.requestId, kind, work, error);
+  const operation = world.operations.begin(request.requestId, kind, work, error, ms);
   entry.operation = operation;
   if (change.removed.length > 0)
     entry.formerIdentities = new Set([...(entry.formerIdentities ?? []), ...change.removed]);

@@ -46,7 +46,7 @@ export type Filter = (action: string, subscriptionId: string) => (id: string) =>
 
 /**
  * Resource Graph's tables over the state, as one caller may see them: a row needs the right to read that resource, and
- * what lacks it is left out without a word (azure-facts, section 4).
+ * what lacks it is left out without a word (azure-facts, section 4). So is what a fault `hides`, by id.
  */
 export function graphSource(
   store: Store,
@@ -54,6 +54,7 @@ export function graphSource(
   tree: Hierarchy,
   readable: ReadonlySet<string>,
   filter: Filter,
+  hides?: RegExp,
 ): GraphSource {
   function* rows(types: Iterable<string>, subscriptions: ReadonlySet<string>): Generator<GraphRow> {
     for (const type of types) {
@@ -61,7 +62,7 @@ export function graphSource(
         const mayRead = filter(`${graphType(type)}/read`, subscriptionId);
         for (const entry of store.list(type, subscriptionId)) {
           const shown = store.graphView(entry);
-          if (shown && mayRead(shown.id)) yield toRow(shown, entry, tree);
+          if (shown && mayRead(shown.id) && !hides?.test(shown.id)) yield toRow(shown, entry, tree);
         }
       }
     }

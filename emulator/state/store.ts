@@ -40,11 +40,14 @@ export interface Store {
   remove(entry: Entry): void;
   /** What Resource Graph shows of an entry now; undefined when nothing. */
   graphView(entry: Entry): ArmResource | undefined;
+  /** Runs writes that Resource Graph goes on not seeing for so long, ms; without a time, for its lag as usual. */
+  lagging<T>(lagMs: number | undefined, write: () => T): T;
   clear(): void;
 }
 
 /** Makes an empty store. `graphLagMs` is how far Resource Graph stays behind, in the emulator's time. */
 export function createStore(clock: Clock, graphLagMs: number): Store {
+  let lagMs = graphLagMs;
   const byId = new Map<string, Entry>();
   // Type, then subscription, then id: lists never look at more than one subscription of one type.
   const byType = new Map<string, Map<string, Map<string, Entry>>>();
@@ -76,11 +79,8 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
   }
 
   function keepPast(entry: Entry, resource: ArmResource | undefined, at: number): void {
-    if (graphLagMs <= 0) return;
-    entry.past = [
-      ...(entry.past ?? []).filter((view) => view.until > at),
-      { resource, until: at + graphLagMs },
-    ];
+    if (lagMs <= 0) return;
+    entry.past = [...(entry.past ?? []).filter((view) => view.until > at), { resource, until: at + lagMs }];
   }
 
   function forget(entry: Entry): void {
@@ -137,6 +137,14 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
       const shown = entry.past?.find((view) => view.until > now);
       if (shown) return shown.resource;
       return entry.deleted ? undefined : entry.resource;
+    },
+    lagging(ms, write) {
+      lagMs = ms ?? graphLagMs;
+      try {
+        return write();
+      } finally {
+        lagMs = graphLagMs;
+      }
     },
     clear() {
       byId.clear();

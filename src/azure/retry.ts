@@ -35,9 +35,9 @@ type Tried =
 
 /**
  * The one layer that retries, in place of the SDK's own: unavailability after as long as Azure says, server errors,
- * broken connections and answers that do not come with doubling backoff, and throttled requests at once: `pacing`, which
- * must come after it, holds them until Azure's time is over. Bounded in number and in time; then the last answer is
- * returned or the last error thrown. `random` yields numbers in [0, 1) for jitter, `tryTimeoutMs` is for one try.
+ * broken connections, answers that do not come and bodies cut off with doubling backoff, and throttled requests at once:
+ * `pacing`, which must come after it, holds them until Azure's time is over. Bounded in number and in time; then the last
+ * answer is returned or the last error thrown. `random` yields numbers in [0, 1) for jitter, `tryTimeoutMs` is for one try.
  */
 export function retries(clock: Clock, random: () => number, tryTimeoutMs = TRY_TIMEOUT_MS): PipelinePolicy {
   return {
@@ -63,7 +63,10 @@ export function retries(clock: Clock, random: () => number, tryTimeoutMs = TRY_T
 
 async function attempt(request: PipelineRequest, next: SendRequest): Promise<Tried> {
   try {
-    return { response: await next(request) };
+    const response = await next(request);
+    if (!isCutOff(response)) return { response };
+    const message = 'The answer broke off: its body is no whole JSON.';
+    return { error: new RestError(message, { code: RestError.PARSE_ERROR, request }) };
   } catch (error) {
     // The HTTP client ends a request that takes too long as if it had been aborted.
     const isAbort = error instanceof Error && error.name === 'AbortError';
@@ -71,6 +74,23 @@ async function attempt(request: PipelineRequest, next: SendRequest): Promise<Tri
     const message = `No answer within ${request.timeout / 1000} s.`;
     return { error: new RestError(message, { code: 'ETIMEDOUT', request }) };
   }
+}
+
+// That a connection broke is not always seen: a proxy may pass the first half on as if it were all. The SDKs would throw
+// outside of all retries, some with the whole body in the message; and half a refusal does not say what was refused.
+// Those that are tried again anyhow keep what their status says.
+function isCutOff({ status, headers, bodyAsText }: PipelineResponse): boolean {
+  if (isTriedAgain(status) || !bodyAsText || !/json/i.test(headers.get('content-type') ?? '')) return false;
+  try {
+    JSON.parse(bodyAsText);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function isTriedAgain(status: number): boolean {
+  return status === 429 || status === 408 || status >= 500;
 }
 
 /** How long to wait before the next try, ms; undefined when there should be none. */
@@ -88,6 +108,6 @@ function waitBeforeRetry(
     return BROKEN_CONNECTION.has(code) && !hopeless ? backoffMs : undefined;
   }
   const { status } = response;
-  if (status !== 429 && status !== 408 && status < 500) return undefined;
+  if (!isTriedAgain(status)) return undefined;
   return toldWaitMs(response, clock) ?? (status === 429 ? DEFAULT_REFUSAL_MS : backoffMs);
 }

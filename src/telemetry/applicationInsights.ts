@@ -3,6 +3,7 @@ import { context, createContextKey, ROOT_CONTEXT, TraceFlags, trace } from '@ope
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { KnownSeverityLevel, TelemetryClient } from 'applicationinsights';
+import { steadyCredential } from '../azure/steadyCredential.ts';
 import { printable } from '../domain/printable.ts';
 import type { Properties } from '../log.ts';
 import { flushing } from './flushing.ts';
@@ -27,7 +28,9 @@ export function applicationInsights(connectionString: string, env: TelemetryEnv)
   const client = new TelemetryClient(connectionString, { useGlobalProviders: false });
   const { config } = client;
   if (env.AZURE_CLIENT_ID) {
-    config.aadTokenCredential = new ManagedIdentityCredential({ clientId: env.AZURE_CLIENT_ID });
+    config.aadTokenCredential = steadyCredential(
+      new ManagedIdentityCredential({ clientId: env.AZURE_CLIENT_ID }),
+    );
   }
   config.samplingPercentage = 100;
   config.azureMonitorOpenTelemetryOptions = {

@@ -62,6 +62,7 @@ const seedMixed = () =>
   azure.seed([
     ...lacking(5),
     ...lacking(3, OTHER_SUBSCRIPTION, { location: 'westus', group: 'rg-west' }),
+    { id: regionalIdentity('eastus'), location: 'eastus' },
     carrying('fine', regionalIdentity('eastus')),
     carrying('alone', otherIdentity()),
     vmIn(SUBSCRIPTION, 'tagged', { tags: { keep: "o'brien" } }),

@@ -101,7 +101,7 @@ describe('the control API', () => {
   it('refuses a fault that says nothing, naming what is wrong', async () => {
     assert.match(
       (await control('POST', '/faults', '{"method":"GET"}')).text,
-      /needs status, latencyMs, reset or operationError/,
+      /needs latencyMs or one of status, reset/,
     );
     assert.match((await control('POST', '/faults', '{"status":500,"path":"("}')).text, /regular expression/);
     assert.match((await control('POST', '/faults', '{"status":500,"typo":1}')).text, /typo/);

@@ -12,7 +12,7 @@ import {
 import { retries } from '../../../src/azure/retry.ts';
 import { steppedClock } from '../../steppedClock.ts';
 
-type Step = RestError | readonly [number, Record<string, string>?];
+type Step = RestError | readonly [number, Record<string, string>?, string?];
 
 /** Sends one request to a server that answers step by step, the last one again and again. */
 async function send(steps: readonly Step[], abortAfterMs?: number) {
@@ -24,7 +24,9 @@ async function send(steps: readonly Step[], abortAfterMs?: number) {
     const step = steps[Math.min(triedAt.length, steps.length - 1)] as Step;
     triedAt.push(clock.now());
     if (step instanceof RestError) throw step;
-    return { request, status: step[0], headers: createHttpHeaders(step[1]) } satisfies PipelineResponse;
+    const [status, headers, bodyAsText] = step;
+    const response: PipelineResponse = { request, status, headers: createHttpHeaders(headers) };
+    return bodyAsText === undefined ? response : { ...response, bodyAsText };
   });
   const ended = sent.then(
     ({ status }) => status,
@@ -60,6 +62,27 @@ describe('retries', () => {
       assert.deepEqual(await send([[status]]), { end: status, triedAt: waits });
     }
     assert.deepEqual(await send([broken('ECONNRESET')]), { end: 'ECONNRESET', triedAt: waits });
+  });
+
+  it('takes half a body for a broken connection, though the answer seems whole', async () => {
+    const json = { 'content-type': 'application/json; charset=utf-8' };
+
+    assert.deepEqual(
+      await send([
+        [200, json, '{"value":[{'],
+        [200, json, '{"value":[]}'],
+      ]),
+      {
+        end: 200,
+        triedAt: [0, 1000],
+      },
+    );
+    for (const status of [200, 400, 404]) {
+      assert.equal((await send([[status, json, '{"error":{']])).end, RestError.PARSE_ERROR);
+    }
+    for (const whole of [[200, json, ''] as const, [403, {}, '<html>'] as const]) {
+      assert.deepEqual(await send([whole]), { end: whole[0], triedAt: [0] });
+    }
   });
 
   it('tries at most six times when throttled, too', async () => {
