@@ -1,3 +1,4 @@
+// Longer than most files on purpose: turns, tokens and refusals are one state, and apart nobody could see that they agree.
 import type { Clock } from '../clock.ts';
 import { type Lanes, type LimitName, throttleLimits } from '../domain/throttleLimits.ts';
 import type { Count } from './bucket.ts';
