@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Azure } from '../../emulator/azure.ts';
 import { total } from '../../src/domain/outcome.ts';
 import type { Log } from '../../src/log.ts';
 import type { RegionMessage } from '../../src/queues.ts';
@@ -9,19 +8,10 @@ import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const lockOn = ({ id }: { id: string }) => ({

@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import { explainVm } from '../../src/remediation/explainVm.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import { anApp, anAzure, callsTo, vmIn, WRITE } from '../azure.ts';
+import { anApp, anAzure, azureForEachTest, callsTo, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 const vm = vmIn(SUBSCRIPTION, 'vm', { tags: { Skip: 'yes' } });
 const goal = `/subscriptions/${SUBSCRIPTION}/resourceGroups/built-in-identity-rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/built-in-identity-eastus`;

@@ -1,27 +1,17 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
 import { imdsDefault } from '../../src/domain/imdsDefault.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { vmIdentity } from '../../src/domain/vmIdentity.ts';
 import { planWrites } from '../../src/remediation/planWrites.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import { anApp, anAzure, callsTo, vmIn, WRITE } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 const cli = (args: string[], env = {}) => cliAgainst(azure, args, env);
 const identityIn = (subscription: string, name: string, group = 'built-in-identity-rg') => ({

@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
-import type { Azure } from '../../emulator/azure.ts';
 import type { ArmIdentity } from '../../emulator/state/armResource.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { vmIdentity } from '../../src/domain/vmIdentity.ts';
 import { planRollback, rollback } from '../../src/remediation/rollback.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(() => azure.store.clear());
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+const azure = await azureForEachTest();
 
 // In lower case, as keys are compared below.
 const goal = regionalIdentity('eastus').toLowerCase();
