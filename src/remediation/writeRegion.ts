@@ -47,7 +47,9 @@ export interface RegionEnd extends SoFar {
 // For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to hold in
 // memory. Portions have places of their own, so that one subscription's trouble keeps no other one waiting.
 const VMS_AT_ONCE = 16;
-const PORTIONS_AT_ONCE = 8;
+// Few enough to hold a page of each in memory. Were they fewer, regions would meet at some subscriptions, each with a limit
+// of its own on writes, while others had nothing to do. Beyond so many, there is more than enough of those limits.
+const PORTIONS_AT_ONCE = 32;
 
 /**
  * Pages through the VMs of one region, one subscription in turn with the others, begins with each and reports each VM

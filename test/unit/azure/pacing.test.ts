@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  createEmptyPipeline,
-  createHttpHeaders,
-  createPipelineRequest,
-  type PipelineResponse,
-} from '@azure/core-rest-pipeline';
+import { createHttpHeaders, createPipelineRequest, type PipelineResponse } from '@azure/core-rest-pipeline';
 import { inRegion, urgently } from '../../../src/azure/callContext.ts';
 import { createPacer } from '../../../src/azure/pacer.ts';
 import { pacing } from '../../../src/azure/pacing.ts';
-import { retries } from '../../../src/azure/retry.ts';
 import { type BucketServer, bucketServer } from '../../bucketServer.ts';
+import { pacedPipeline } from '../../pacedPipeline.ts';
 import { type SteppedClock, steppedClock } from '../../steppedClock.ts';
 
 const SHARE = 0.7;
@@ -33,18 +28,7 @@ async function sweep(
   let calls = 0;
   const latency = () => 150 + 1350 * ((calls++ * 0.618) % 1) ** 3;
   const server = bucketServer(clock, latency, regionOf);
-  const pipeline = createEmptyPipeline();
-  pipeline.addPolicy(
-    retries(clock, () => 0.5),
-    { phase: 'Retry' },
-  );
-  pipeline.addPolicy(
-    pacing(
-      createPacer(clock, share, () => 0),
-      clock,
-    ),
-    { afterPhase: 'Retry' },
-  );
+  const pipeline = pacedPipeline(clock, share);
   const startedAt = clock.now();
   let updated = 0;
   let updatedAt = startedAt;
@@ -153,18 +137,7 @@ describe('a 429', () => {
   function scripted(answers: (path: string, time: number) => [number, Record<string, string>?, string?]) {
     const clock = steppedClock(0);
     const asked: [string, number][] = [];
-    const pipeline = createEmptyPipeline();
-    pipeline.addPolicy(
-      retries(clock, () => 0.5),
-      { phase: 'Retry' },
-    );
-    pipeline.addPolicy(
-      pacing(
-        createPacer(clock, SHARE, () => 0),
-        clock,
-      ),
-      { afterPhase: 'Retry' },
-    );
+    const pipeline = pacedPipeline(clock, SHARE);
     const ask = (method: 'GET' | 'PATCH', path: string, region = 'eastus') =>
       inRegion(region, () =>
         pipeline.sendRequest(
