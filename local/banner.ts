@@ -1,3 +1,4 @@
+import { readSettings } from '../src/settings.ts';
 import type { EmbeddedAzure } from './embeddedAzure.ts';
 import { now } from './events.ts';
 import type { Flags } from './flags.ts';
@@ -51,15 +52,19 @@ export function banner(
   ].join('\n');
 }
 
-/** What a run against real Azure will do, said before it starts. Throws an Error of one line when SCOPES is missing. */
+/**
+ * What a run against real Azure will do, said before it starts, by the app's own reading of the settings. Throws an Error of
+ * one line when SCOPES is missing, SettingsError when settings are wrong.
+ */
 export function realAzureNotice(settings: Readonly<Record<string, string | undefined>>): string {
-  const { SCOPES: scopes, EFFECT: effect = 'DeployIfNotExists', AZURE_CLIENT_ID: clientId } = settings;
-  if (!scopes) throw new Error('--azure needs SCOPES, in the environment or in local.settings.json.');
+  if (!settings.SCOPES?.trim())
+    throw new Error('--azure needs SCOPES, in the environment or in local.settings.json.');
+  const { policy, scopes, clientId } = readSettings(settings);
   const writes =
-    effect.toLowerCase() === 'deployifnotexists'
+    policy.effect === 'DeployIfNotExists'
       ? 'It WRITES: VMs in scope get their goal identity, and missing groups, identities and locks are made.\n' +
         'Set EFFECT=AuditIfNotExists to look only.'
-      : `It writes nothing: EFFECT is ${effect}.`;
+      : `It writes nothing: EFFECT is ${policy.effect}.`;
   const who = clientId ? `the managed identity ${clientId}` : 'your own sign-in (az login)';
-  return `Against real Azure, as ${who}.\nScopes: ${scopes}\n${writes}`;
+  return `Against real Azure, as ${who}.\nScopes: ${scopes.map(({ id }) => id).join(', ')}\n${writes}`;
 }

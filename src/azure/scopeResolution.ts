@@ -106,9 +106,10 @@ async function withNextSteps(
   return unread.map((problem) => {
     const [, subscriptions, subscriptionId = '', groups] = problem.scope.split('/');
     const isGroup = groups !== undefined && fold(subscriptions ?? '') === 'subscriptions';
+    const itself = included.filter(({ id }) => id === problem.scope);
     const grant = grantSteps({
       principal: principal ?? '"object id of the remediator"',
-      role: remediatorRole(included, subscriptionId),
+      role: remediatorRole(itself.length > 0 ? itself : included, subscriptionId),
       scope: problem.scope,
       actions: [isGroup ? 'Microsoft.Resources/subscriptions/resourceGroups/read' : SUBSCRIPTION_READ],
     });

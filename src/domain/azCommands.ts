@@ -1,4 +1,4 @@
-import { foldLocation, type ResourceId, type Scope } from './resourceId.ts';
+import { fold, foldLocation, type ResourceId, type Scope } from './resourceId.ts';
 
 /** Rights to be granted by the remediator's custom role. */
 export interface Grant {
@@ -43,8 +43,15 @@ export function createIdentity(
   return `az identity create --name "${name}" --resource-group "${resourceGroup}" --location ${region} --subscription ${subscriptionId}`;
 }
 
-/** The custom role that `infra/authorize*.bicep` makes: named after the first management group, or the subscription. */
+/**
+ * The custom role that `infra/authorize*.bicep` makes for each of the scopes: named after the management group, or the
+ * subscription. Of several management groups nobody can tell here which one holds the subscription.
+ */
 export function remediatorRole(scopes: readonly Scope[], subscriptionId: string): string {
-  const managementGroup = scopes.find((scope) => scope.kind === 'managementGroup');
-  return `VM Identity Remediator (${managementGroup?.name ?? subscriptionId})`;
+  const named = (name: string) => `VM Identity Remediator (${name})`;
+  const isHere = (scope: Scope) =>
+    'subscriptionId' in scope && fold(scope.subscriptionId) === fold(subscriptionId);
+  const groups = scopes.filter((scope) => scope.kind === 'managementGroup');
+  if (groups.length === 0 || scopes.some(isHere)) return named(subscriptionId);
+  return named(groups.length === 1 ? (groups[0]?.name ?? '') : '{its management group}');
 }

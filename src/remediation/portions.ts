@@ -1,5 +1,3 @@
-import { fold, type ResourceId } from '../domain/resourceId.ts';
-
 /** How many VMs of a subscription are to be written. */
 export interface SubscriptionWork {
   readonly subscriptionId: string;
@@ -24,15 +22,6 @@ export function portions(work: readonly SubscriptionWork[], size = 1000): Subscr
     filled += subscription.vms;
   }
   return open.length > 0 ? [...packed, open] : packed;
-}
-
-/** The same VMs, one of each subscription in turn, so that every subscription's own limits are used side by side. */
-export function interleave<T extends { readonly vm: ResourceId }>(vms: readonly T[]): T[] {
-  const queues = [...Map.groupBy(vms, ({ vm }) => fold(vm.subscriptionId)).values()];
-  const longest = Math.max(0, ...queues.map((queue) => queue.length));
-  return Array.from({ length: longest }, (_, turn) => queues.map((queue) => queue[turn]))
-    .flat()
-    .filter((vm) => vm !== undefined);
 }
 
 /** The same items in a random order. `random` yields numbers in [0, 1). */

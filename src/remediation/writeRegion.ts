@@ -3,8 +3,9 @@ import type { FoundVm } from '../azure/vmLists.ts';
 import { type SoFar, tooManyFailed } from '../domain/failureThreshold.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { type Outcome, outcome } from '../domain/outcome.ts';
-import { interleave, portions, type SubscriptionWork, shuffle } from './portions.ts';
-import { slots } from './slots.ts';
+import { fold } from '../domain/resourceId.ts';
+import { portions, type SubscriptionWork, shuffle } from './portions.ts';
+import { type Slots, slots } from './slots.ts';
 import type { Started, VmReport } from './vm.ts';
 
 /** The VMs of one region that have to be written, as counted by Resource Graph. */
@@ -44,8 +45,8 @@ export interface RegionEnd extends SoFar {
   readonly cut: boolean;
 }
 
-// For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to hold in
-// memory. Portions have places of their own, so that one subscription's trouble keeps no other one waiting.
+// For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to notice early that
+// all fail. No subscription of a portion gets more than its part, so that one that waits for its limits holds up no other.
 const VMS_AT_ONCE = 16;
 // Few enough to hold a page of each in memory. Were they fewer, regions would meet at some subscriptions, each with a limit
 // of its own on writes, while others had nothing to do. Beyond so many, there is more than enough of those limits.
@@ -93,6 +94,7 @@ export async function writeRegion(
 
   async function writePortion(portion: readonly SubscriptionWork[], opened: () => void): Promise<void> {
     const vmSlots = slots(VMS_AT_ONCE);
+    const part = Math.max(1, Math.floor(VMS_AT_ONCE / portion.length));
     await portionSlots.enter();
     try {
       const ids = portion.map(({ subscriptionId }) => subscriptionId);
@@ -101,23 +103,35 @@ export async function writeRegion(
       const counted = portion.reduce((sum, { vms }) => sum + vms, 0);
       for await (const page of writer.pages(ids, counted)) {
         opened();
-        for (const found of interleave(page)) {
-          await vmSlots.enter();
-          cut ||= run.stopped();
-          if (cut) return;
-          const held = whyNot();
-          if (!held) {
-            begin(found, vmSlots.leave);
-            continue;
-          }
-          vmSlots.leave();
-          const { vm } = found;
-          const goal = goalIdentity(policy.identity, { ...vm, location });
-          run.onVm({ vm, location, goal, outcome: held, attempts: 0 });
-        }
+        const bySubscription = [...Map.groupBy(page, ({ vm }) => fold(vm.subscriptionId)).values()];
+        await Promise.all(bySubscription.map((vms) => writeVms(vms, slots(part), vmSlots)));
+        if (cut) return;
       }
     } finally {
       portionSlots.leave();
+    }
+  }
+
+  /** Begins with each VM of a subscription where both its own places and those it shares have room. */
+  async function writeVms(vms: readonly FoundVm[], own: Slots, shared: Slots): Promise<void> {
+    const leave = (): void => {
+      own.leave();
+      shared.leave();
+    };
+    for (const found of vms) {
+      await own.enter();
+      await shared.enter();
+      cut ||= run.stopped();
+      if (cut) return;
+      const held = whyNot();
+      if (!held) {
+        begin(found, leave);
+        continue;
+      }
+      leave();
+      const { vm } = found;
+      const goal = goalIdentity(policy.identity, { ...vm, location });
+      run.onVm({ vm, location, goal, outcome: held, attempts: 0 });
     }
   }
 

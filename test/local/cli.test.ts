@@ -134,6 +134,9 @@ describe('npm run local', { concurrency: 2 }, () => {
     assert.equal(await writes.exit(), 0);
     assert.match(writes.out.slice(0, 3).join('\n'), /real Azure.*\n.*000000000001\nIt WRITES/);
     assert.match(realAzureNotice({ SCOPES, EFFECT: 'AuditIfNotExists' }), /It writes nothing/);
+    for (const EFFECT of ['', ' DeployIfNotExists ', 'deployifnotexists']) {
+      assert.match(realAzureNotice({ SCOPES, EFFECT }), /It WRITES/, JSON.stringify(EFFECT));
+    }
     assert.ok(!writes.out.some((line) => line.includes('Control API')));
     assert.ok(writes.out.some((line) => line.includes('cannot reach this machine')));
   });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { interleave, portions } from '../../../src/remediation/portions.ts';
-import { aVmId, OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../../builders.ts';
+import { portions } from '../../../src/remediation/portions.ts';
 
 const anyWork = fc.array(fc.record({ subscriptionId: fc.uuid(), vms: fc.integer({ min: 1, max: 5000 }) }));
 
@@ -19,22 +18,6 @@ describe('portions', () => {
           assert.ok(portion.length === 1 || vms <= 1000);
         }
       }),
-    );
-  });
-});
-
-describe('interleave', () => {
-  it('takes one VM of each subscription in turn', () => {
-    const vms = [
-      aVmId('a', 'rg', SUBSCRIPTION),
-      aVmId('b', 'rg', SUBSCRIPTION),
-      aVmId('c', 'rg', SUBSCRIPTION),
-      aVmId('x', 'rg', OTHER_SUBSCRIPTION),
-    ].map((vm) => ({ vm }));
-
-    assert.deepEqual(
-      interleave(vms).map(({ vm }) => vm.name),
-      ['a', 'x', 'b', 'c'],
     );
   });
 });
