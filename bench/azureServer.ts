@@ -20,7 +20,6 @@ function digest(since: number): AzureDigest {
   const { AZURE_CLIENT_ID } = azure.env;
   const calls = { reads: 0, writes: 0, resourceGraph: 0 };
   const refused: Record<string, number> = {};
-  const accepted = new Set<string>();
   let acceptedWrites = 0;
   let lastAcceptedAt = 0;
   for (const { principal, method, path, status, refusedBy, time } of azure.journal.calls()) {
@@ -30,10 +29,9 @@ function digest(since: number): AzureDigest {
     if (status === 429) refused[refusedBy ?? 'other'] = (refused[refusedBy ?? 'other'] ?? 0) + 1;
     if (status >= 300 || !/^(PATCH|PUT)$/.test(method) || !VM_PATH.test(path)) continue;
     acceptedWrites++;
-    accepted.add(path.toLowerCase());
     lastAcceptedAt = at;
   }
-  return { calls, refused, acceptedWrites, acceptedVms: accepted.size, lastAcceptedAt, undone: undone() };
+  return { calls, refused, acceptedWrites, lastAcceptedAt, undone: undone() };
 }
 
 function undone(): number {

@@ -15,7 +15,6 @@ export interface AzureDigest {
   /** 429s by the limit that refused. */
   readonly refused: Readonly<Record<string, number>>;
   readonly acceptedWrites: number;
-  readonly acceptedVms: number;
   readonly lastAcceptedAt: number;
   /** VMs that carry no goal identity now. */
   readonly undone: number;

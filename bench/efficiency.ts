@@ -117,8 +117,9 @@ export const efficiency: Scenario = {
         say(
           `${nameOf(one)} at speed ${done.speed}: ${number(reached, 3)}, ${refusals(digest)} 429s, ${number(cost.wallMs / 1000)} s`,
         );
-        // A machine that is busy with something else can only lower it, and passes; what the app does wrong stays.
-        if (quick && isPaced(done) && reached < LEAST_QUICK && times < MOST_TIMES) continue;
+        // A machine that is busy with something else can only lower it, and passes. What the app does wrong counts at once.
+        const onlySlow = regressionsOf(done, 0).length === 0 && regressionsOf(done, LEAST_QUICK).length > 0;
+        if (quick && onlySlow && times < MOST_TIMES) continue;
         all.push(done);
         break;
       }
@@ -183,9 +184,11 @@ function regressionsOf(one: Swept, least: number): string[] {
   );
   must(digest.undone === 0 && cost.failed === 0, `${digest.undone} VMs undone, ${cost.failed} failed`);
   must(digest.acceptedWrites === vms, `${digest.acceptedWrites} writes of VMs, expected one for each`);
+  const { subscriptions, regions } = one;
   // A group, an identity and a lock each; and Compute does not see a new identity for some tries.
-  const own = one.subscriptions * (1 + (one.identities === false ? 8 : 2) * one.regions);
-  must(digest.calls.writes <= vms + own, `${digest.calls.writes} writes, expected at most ${vms + own}`);
-  must(digest.calls.reads <= 2 * vms + 3 * own, `${digest.calls.reads} reads, expected two for each VM`);
+  const made = one.identities === false ? subscriptions * (1 + 8 * regions) : 0;
+  must(digest.calls.writes <= vms + made, `${digest.calls.writes} writes, expected at most ${vms + made}`);
+  const reads = 2 * vms + 3 * subscriptions + 2 * subscriptions * regions + 3 * made;
+  must(digest.calls.reads <= reads, `${digest.calls.reads} reads, expected at most ${reads}`);
   return wrong;
 }

@@ -15,11 +15,12 @@ const SHARE = 0.5;
 export const neighbour: Scenario = {
   about: 'what another caller, who uses half of Compute’s refill, suffers beside the app and beside others',
   async run(quick, say) {
-    const fleet = { vms: quick ? 600 : 4000, subscriptions: 1, regions: 1 };
+    // So many that a client which takes what it can get leaves the neighbour too little.
+    const fleet = { vms: quick ? 3000 : 4000, subscriptions: 1, regions: 1 };
     const [location = ''] = locationsOf(fleet);
     const spec = { subscriptionId: subscriptionNumber(1), location, shareOfRefill: SHARE };
     const all = [];
-    for (const contender of quick ? ours : [...ours, ...baselines.map(shortened)]) {
+    for (const contender of quick ? ours.slice(0, 1) : [...ours, ...baselines.map(shortened)]) {
       const done = await contend(
         contender,
         fleet,

@@ -76,6 +76,10 @@ export const reasons = {
       next: 'Have those named in the message keep the identity, or exclude {vm} with EXCLUDED_SCOPES or EXCLUSION_TAG.',
     },
     interrupted: { meaning: 'The sweep was stopped before this VM.', next: 'The next sweep goes on here.' },
+    'region-unread': {
+      meaning: 'Resource Graph could not be read where the VM is, so that it was not looked at.',
+      next: 'The next sweep tries again.',
+    },
     'still-updating': {
       meaning: 'Azure accepted the write but was not finished when looked at.',
       next: 'The next sweep looks again.',

@@ -1,9 +1,9 @@
 import type { App } from '../app.ts';
 import type { CallCounts } from '../azure/clients.ts';
-import { toAzureError } from '../azure/errors.ts';
 import { count, outcome, type Tally } from '../domain/outcome.ts';
-import type { Problem, Problems } from './problems.ts';
+import { type Problem, type Problems, regionUnread } from './problems.ts';
 import type { VmReport } from './vm.ts';
+import { writeLimit } from './writeLimit.ts';
 import type { RegionEnd, RegionRun, RegionWork } from './writeRegion.ts';
 
 /** Someone who follows a run over all regions. */
@@ -17,7 +17,7 @@ export interface RunObserver {
 /** What a run found and did. */
 export interface RunSummary {
   readonly durationMs: number;
-  /** Every VM in scope, by outcome and reason. */
+  /** Every VM in scope, by outcome and reason; none where EFFECT is Disabled. */
   readonly tally: Tally;
   readonly problems: readonly Problem[];
   /** Goal identities that had lost their lock and were locked again. */
@@ -47,7 +47,8 @@ export function startRun({
 
 /**
  * Works on all regions side by side, with one limit on writes for all of them, and counts every VM: those looked at,
- * and those that a stop kept from being looked at. A region that cannot be read is a problem, and stops no other (R13).
+ * and those that a stop, or what could not be read, kept from being looked at. What cannot be read is a problem, and stops
+ * nothing else (R13).
  */
 export async function allRegions(
   app: App,
@@ -57,30 +58,24 @@ export async function allRegions(
   problems: Problems,
   workOn: (region: RegionWork, run: RegionRun) => Promise<RegionEnd>,
 ): Promise<void> {
-  let left = app.settings.maxAssignments;
+  const limit = writeLimit(app.settings.maxAssignments);
   await Promise.all(
     regions.map(async (region) => {
       let reported = 0;
-      try {
-        const { cut } = await workOn(region, {
-          takeWrite: () => left-- > 0,
-          stopped: () => observer.stopped?.() ?? false,
-          onVm: (report) => {
-            reported++;
-            count(tally, report.outcome);
-            problems.addFailure(report);
-            observer.onVm?.(report);
-          },
-        });
-        if (cut) count(tally, outcome('deferred', 'interrupted'), Math.max(0, region.total - reported));
-      } catch (error) {
-        problems.add({
-          subject: region.location,
-          reason: 'region-unread',
-          detail: toAzureError(error).message,
-          next: 'The next sweep tries again.',
-        });
-      }
+      const { cut, unread } = await workOn(region, {
+        limit,
+        stopped: () => observer.stopped?.() ?? false,
+        onVm: (report) => {
+          reported++;
+          count(tally, report.outcome);
+          problems.addFailure(report);
+          observer.onVm?.(report);
+        },
+      });
+      if (unread) problems.add(regionUnread(region.location, unread));
+      if (!cut && !unread) return;
+      const why = outcome('deferred', cut ? 'interrupted' : 'region-unread');
+      count(tally, why, Math.max(0, region.total - reported));
     }),
   );
 }

@@ -102,6 +102,16 @@ function subjectOf(reason: string, vm: ResourceId, goal: string): string {
   return ABOUT_THE_IDENTITY.has(reason) ? goal : `/subscriptions/${vm.subscriptionId}`;
 }
 
+/** The problem that a region could not be read, all of it or some subscriptions. */
+export function regionUnread(location: string, { message }: AzureError): Omit<Problem, 'vms'> {
+  return {
+    subject: location,
+    reason: 'region-unread',
+    detail: message,
+    next: 'The next sweep tries again.',
+  };
+}
+
 /** Notes that Azure's change history cannot be read, so that contested VMs are written all the same. */
 export function noticingUnread(problems: Problems): (error: AzureError) => void {
   return ({ message }) => {

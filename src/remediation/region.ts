@@ -8,7 +8,6 @@ import { type RegionEnd, type RegionRun, type RegionWork, writeRegion } from './
 
 /**
  * Remediates the VMs of one region that lack their goal identity, within the limits of the run.
- * Throws AzureError when Resource Graph cannot be read.
  */
 export function remediateRegion(
   context: Remediation,

@@ -10,6 +10,7 @@ import { relockIdentities } from './identityLocks.ts';
 import { whyNothingSeen } from './nothingSeen.ts';
 import { planSweep } from './plan.ts';
 import { tellOfPoison } from './poison.ts';
+import { shuffle } from './portions.ts';
 import { noteRenewals, noticingUnlocked, problemCollector } from './problems.ts';
 import { recordSweep } from './recording.ts';
 import type { Shared } from './shared.ts';
@@ -17,8 +18,8 @@ import { makeSweepReport } from './sweepReport.ts';
 
 /**
  * Begins a sweep: counts every VM in scope in Resource Graph, writes the compliance report, and returns one message for
- * each region that has work, the one with most first. Reads no VM, and writes nothing to Azure but locks that are gone.
- * Without leave to write (R7) there are no messages, and not even those.
+ * each region that has work, the one with most first; in any order where MAX_ASSIGNMENTS_PER_SWEEP is set. Reads no VM, and
+ * writes nothing to Azure but locks that are gone. Without leave to write (R7) there are no messages, and not even those.
  * The messages carry `traceparent`, so that the work belongs to the operation of the sweep.
  * Throws ScopeError or AzureError when the tenant cannot be counted at all.
  */
@@ -34,7 +35,7 @@ export async function startSweep(shared: Shared, log: Log, traceparent?: string)
   }
   const sweepId = randomUUID();
   const startedAt = clock.now();
-  const until = new Date(nextTime(settings.sweepSchedule, clock.now())).toISOString();
+  const nextAt = () => new Date(nextTime(settings.sweepSchedule, clock.now())).toISOString();
   const problems = problemCollector();
   const { covered, plan, counts, relocked } = await counting(async (counts) => {
     const covered = await coverage();
@@ -56,15 +57,22 @@ export async function startSweep(shared: Shared, log: Log, traceparent?: string)
   for (const problem of problems.list()) log.error('Something needs a person', { sweepId, ...problem });
   const now = clock.now();
   recordSweep(telemetry, 'sweep', {
-    ...{ sweepId, effect, until, plan, counts, now, durationMs: now - startedAt },
+    ...{ sweepId, effect, until: nextAt(), plan, counts, now, durationMs: now - startedAt },
     rules: rulesQuery(covered, settings.policy, settings.excludedScopes),
     unreadableScopes: covered.problems.length,
   });
   const missing = regions.reduce((sum, { total }) => sum + total, 0);
 
+  if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
+  const sweep = { id: sweepId, nextAt: nextAt() };
+  await makeSweepReport(app, { coverage: covered, plan, problems: problems.list(), sweep }, log);
+  // Counting and the report take their time: what is left of it belongs to the regions.
+  const until = nextAt();
   let left = settings.maxAssignments;
+  // With a limit, the region with most work would get all of it in every sweep, even where none of its VMs can be written.
+  const inTurn = Number.isFinite(left) ? shuffle(regions, app.random) : regions;
   const messages: RegionMessage[] = [];
-  for (const { location, total } of effect === 'DeployIfNotExists' ? regions : []) {
+  for (const { location, total } of effect === 'DeployIfNotExists' ? inTurn : []) {
     const limit = Math.min(left, total);
     if (limit === 0) continue;
     left -= limit;
@@ -74,9 +82,6 @@ export async function startSweep(shared: Shared, log: Log, traceparent?: string)
       ...(traceparent !== undefined && { traceparent }),
     });
   }
-  if (effect === 'AuditIfNotExists' && missing > 0) count(tally, outcome('deferred', 'audit-only'), missing);
-  const sweep = { id: sweepId, nextAt: until };
-  await makeSweepReport(app, { coverage: covered, plan, problems: problems.list(), sweep }, log);
   log.info('Sweep begun', {
     ...{ sweepId, until, effect, goalMissing: missing, renewals },
     ...{ regions: messages.length, tally },

@@ -1,5 +1,5 @@
 import { type Counts, counting } from '../azure/callContext.ts';
-import { toAzureError } from '../azure/errors.ts';
+import { type AzureError, toAzureError } from '../azure/errors.ts';
 import { count, emptyTally, isPassing } from '../domain/outcome.ts';
 import type { Log } from '../log.ts';
 import type { RegionMessage } from '../queues.ts';
@@ -7,11 +7,18 @@ import { noteTaker } from '../report/regionNotes.ts';
 import { contestHistory } from './contests.ts';
 import { failureReason, goalIdentities } from './goalIdentities.ts';
 import { planSweep } from './plan.ts';
-import { noteRenewals, noticingUnlocked, noticingUnread, problemCollector } from './problems.ts';
+import {
+  noteRenewals,
+  noticingUnlocked,
+  noticingUnread,
+  problemCollector,
+  regionUnread,
+} from './problems.ts';
 import { recordRegion, recordVm } from './recording.ts';
 import { remediateRegion } from './region.ts';
 import { keepNotes } from './reportBlobs.ts';
 import type { Shared } from './shared.ts';
+import { writeLimit } from './writeLimit.ts';
 import type { RegionEnd } from './writeRegion.ts';
 
 /**
@@ -31,8 +38,8 @@ export interface Delivery {
 /**
  * Works on the region of a message until it is done, the message's `until` has passed or the run's time is spent.
  * Returns the message to go on with, or undefined when the chain ends here. VMs that failed are logged, one error for
- * each cause; they do not make the run fail. Throws AzureError or ScopeError only where the message should be tried
- * again; other causes are logged, and left to the next sweep.
+ * each cause; they do not make the run fail. Throws AzureError only where the message should be tried again; other causes
+ * are logged, and left to the next sweep.
  */
 export function workRegion(
   shared: Shared,
@@ -57,7 +64,9 @@ async function work(
   const endsAt = Date.parse(message.until);
   const stopAt = Math.min(endsAt, app.clock.now() + (delivery.budgetMs ?? REGION_BUDGET_MS));
   if (app.clock.now() >= endsAt || app.settings.policy.effect !== 'DeployIfNotExists') {
-    log.info('Region left to the next sweep', { ...about, until: message.until });
+    // A sweep whose messages all come too late does nothing, each time.
+    const level = message.looked === undefined ? 'warn' : 'info';
+    log[level]('Region left to the next sweep', { ...about, until: message.until });
     return undefined;
   }
   if (message.limit !== undefined && delivery.redelivered) {
@@ -72,7 +81,8 @@ async function work(
   const tally = emptyTally();
   const problems = problemCollector();
   const notes = noteTaker({ sweepId, location }, () => app.clock.now());
-  let left = message.limit ?? Number.POSITIVE_INFINITY;
+  const limit = writeLimit(message.limit ?? Number.POSITIVE_INFINITY);
+  let unread: AzureError | undefined;
   let end: RegionEnd = { cut: false, looked: message.looked ?? 0, failed: message.failed ?? 0 };
   try {
     const coverage = await shared.coverage();
@@ -85,7 +95,7 @@ async function work(
     for (const work of plan.regions) {
       end = await remediateRegion(context, coverage, work, {
         before: end,
-        takeWrite: () => left-- > 0,
+        limit,
         stopped: () => app.clock.now() >= stopAt,
         onVm: (report) => {
           count(tally, report.outcome);
@@ -95,29 +105,26 @@ async function work(
         },
       });
     }
+    unread = end.unread;
   } catch (error) {
-    const failure = toAzureError(error);
-    if (isPassing(failureReason(failure))) throw error;
-    problems.add({
-      subject: location,
-      reason: 'region-unread',
-      detail: failure.message,
-      next: 'The next sweep tries again.',
-    });
-  } finally {
-    await keepNotes(app, location, notes, problems.list(), log);
+    unread = toAzureError(error);
   }
+  const mayPass = unread !== undefined && isPassing(failureReason(unread));
+  if (unread && !mayPass) problems.add(regionUnread(location, unread));
+  await keepNotes(app, location, notes, problems.list(), log);
 
   for (const problem of problems.list()) {
     log.error(problem.vms > 0 ? 'VMs failed' : 'Something needs a person', { ...about, ...problem });
   }
   const { cut, looked, failed } = end;
+  const left = limit.left();
   const goesOn = cut && left > 0 && app.clock.now() < endsAt;
   recordRegion(telemetry, 'sweep', {
     ...{ ...about, goesOn, tally, counts },
     durationMs: app.clock.now() - startedAt,
   });
   log.info('Region worked on', { ...about, goesOn, tally });
+  if (mayPass && !goesOn) throw unread;
   return goesOn
     ? { ...message, looked, failed, ...(message.limit !== undefined && { limit: left }) }
     : undefined;

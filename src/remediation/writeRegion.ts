@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { type AzureError, toAzureError } from '../azure/errors.ts';
 import type { FoundVm } from '../azure/vmLists.ts';
 import { type SoFar, tooManyFailed } from '../domain/failureThreshold.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
@@ -7,6 +8,7 @@ import { fold } from '../domain/resourceId.ts';
 import { portions, type SubscriptionWork, shuffle } from './portions.ts';
 import { type Slots, slots } from './slots.ts';
 import type { Started, VmReport } from './vm.ts';
+import type { WriteLimit } from './writeLimit.ts';
 
 /** The VMs of one region that have to be written, as counted by Resource Graph. */
 export interface RegionWork {
@@ -22,8 +24,7 @@ export interface RegionWork {
 export interface RegionRun {
   /** How earlier runs on the same region ended; counts for FAILURE_THRESHOLD_PERCENT. */
   readonly before?: SoFar;
-  /** Takes one from what may still be written; false when nothing is left. */
-  takeWrite(): boolean;
+  readonly limit: WriteLimit;
   /** True once the work should stop: what was begun is finished, the rest is not looked at. */
   stopped(): boolean;
   onVm(report: VmReport): void;
@@ -43,6 +44,8 @@ export interface Writer {
 export interface RegionEnd extends SoFar {
   /** True when it was stopped before its end. */
   readonly cut: boolean;
+  /** Why some of it, or all, could not be read. */
+  readonly unread?: AzureError;
 }
 
 // For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to notice early that
@@ -55,7 +58,7 @@ const PORTIONS_AT_ONCE = 32;
 /**
  * Pages through the VMs of one region, one subscription in turn with the others, begins with each and reports each VM
  * looked at exactly once. The limits of every writer are kept here: how many VMs, and FAILURE_THRESHOLD_PERCENT.
- * Holds at most some pages of ids in memory, and a number for each VM. Throws AzureError when Resource Graph cannot be read.
+ * Holds at most some pages of ids in memory, and a number for each VM. What cannot be read keeps nothing else from being done.
  */
 export async function writeRegion(
   app: App,
@@ -66,15 +69,20 @@ export async function writeRegion(
   const { policy, failureThreshold } = app.settings;
   const portionSlots = slots(PORTIONS_AT_ONCE);
   const running = new Set<Promise<void>>();
-  let { looked, failed } = run.before ?? { looked: 0, failed: 0 };
+  const before = run.before ?? { looked: 0, failed: 0 };
+  let looked = 0;
+  let failed = 0;
   let cut = false;
 
-  const whyNot = (): Outcome | undefined => {
+  const soFar = (): SoFar => {
+    // VMs that failed before still lack it, so that this run looks at them again.
+    const again = Math.min(before.failed, failed);
+    return { looked: before.looked + looked - again, failed: before.failed + failed - again };
+  };
+  const whyNot = async (): Promise<Outcome | undefined> => {
     if (writer.heldBack) return writer.heldBack;
-    if (tooManyFailed({ looked, failed }, total, failureThreshold)) {
-      return outcome('deferred', 'failure-threshold');
-    }
-    return run.takeWrite() ? undefined : outcome('deferred', 'sweep-limit');
+    if (tooManyFailed(soFar(), total, failureThreshold)) return outcome('deferred', 'failure-threshold');
+    return (await run.limit.take()) ? undefined : outcome('deferred', 'sweep-limit');
   };
 
   function begin(found: FoundVm, ended: () => void): void {
@@ -84,6 +92,8 @@ export async function writeRegion(
       .then(async (start) => {
         // Counted when accepted, as failures are at once: else the share of failures would look too high meanwhile.
         looked++;
+        if (start.state === 'ended' && wroteNothing(start.report)) run.limit.giveBack();
+        else run.limit.spend();
         const report = start.state === 'ended' ? start.report : await start.confirm();
         if (report.outcome.outcome === 'failed') failed++;
         run.onVm(report);
@@ -123,7 +133,7 @@ export async function writeRegion(
       await shared.enter();
       cut ||= run.stopped();
       if (cut) return;
-      const held = whyNot();
+      const held = await whyNot();
       if (!held) {
         begin(found, leave);
         continue;
@@ -138,18 +148,22 @@ export async function writeRegion(
   // In another order each time: were the first portions all VMs that fail, they would hold up the same ones forever.
   const inTurn = shuffle(portions(subscriptions), app.random);
   // All regions share 15 queries in 5 s: each gets its first page before any gets its second.
-  let before: Promise<void> = Promise.resolve();
+  let last: Promise<void> = Promise.resolve();
   const results = await Promise.allSettled(
     inTurn.map(async (portion) => {
-      const turn = before;
+      const turn = last;
       const { promise, resolve: opened } = Promise.withResolvers<void>();
-      before = promise;
+      last = promise;
       await turn;
       await writePortion(portion, opened).finally(opened);
     }),
   );
   await Promise.all(running);
   const broken = results.find((result) => result.status === 'rejected');
-  if (broken) throw broken.reason;
-  return { cut, looked, failed };
+  return { cut, ...soFar(), ...(broken && { unread: toAzureError(broken.reason) }) };
+}
+
+/** True when it is certain that Azure accepted no write: none was sent, or the last one was refused. */
+function wroteNothing({ outcome: { outcome, reason }, attempts }: VmReport): boolean {
+  return attempts === 0 || (outcome === 'failed' && reason !== 'transient' && reason !== 'unexpected');
 }

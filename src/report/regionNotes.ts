@@ -73,12 +73,14 @@ export function noteTaker(about: { sweepId: string; location: string }, now: () 
     isEmpty: () => taken.size === 0,
     close(problems, earlier) {
       const same = earlier?.sweepId === about.sweepId ? earlier : undefined;
+      // A VM that failed in an earlier run of the sweep is looked at again: it ends once, as this run says.
+      const again = (same?.vms ?? []).filter(({ id }) => taken.has(fold(id)));
       for (const note of same?.vms ?? []) keep(note);
       return {
         version: 1,
         ...about,
         at: time(),
-        tally: sum(tally, same?.tally),
+        tally: sum(tally, same?.tally, again),
         vms: [...taken.values()],
         problems: [
           ...problems
@@ -101,10 +103,11 @@ function noteOf({ outcome, reason, detail, next }: Outcome): Omit<VmNote, 'id' |
   };
 }
 
-function sum(tally: Tally, more: RegionNotes['tally'] | undefined): Tally {
+function sum(tally: Tally, more: RegionNotes['tally'] | undefined, again: readonly VmNote[]): Tally {
   for (const [outcome, codes] of Object.entries(more ?? {})) {
     for (const [reason, times] of Object.entries(codes)) {
-      count(tally, { outcome, reason } as Outcome, times);
+      const once = times - again.filter((note) => note.outcome === outcome && note.reason === reason).length;
+      if (once > 0) count(tally, { outcome, reason } as Outcome, once);
     }
   }
   return tally;

@@ -62,13 +62,14 @@ describe('startSweep', () => {
 
     const messages = await startSweep(aShared({ MAX_ASSIGNMENTS_PER_SWEEP: '7' }), aLog());
 
-    assert.deepEqual(
-      messages.map(({ location, limit }) => [location, limit]),
-      [
-        ['westeurope', 5],
-        ['eastus', 2],
-      ],
+    // Whichever comes first gets what it can use, so that no region is left out in every sweep.
+    assert.equal(
+      messages.reduce((sum, { limit = 0 }) => sum + limit, 0),
+      7,
     );
+    for (const { location, limit = 0 } of messages) {
+      assert.ok(limit >= 1 && limit <= ({ eastus: 4, westeurope: 5, westus: 3 }[location] ?? 0));
+    }
   });
 
   it('only counts with AuditIfNotExists', async () => {

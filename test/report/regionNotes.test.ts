@@ -57,7 +57,7 @@ describe('the notes of a region', () => {
       joined.vms.map(({ reason }) => reason),
       ['goal-added', 'forbidden'],
     );
-    assert.deepEqual(joined.tally.failed, { throttled: 1, forbidden: 1 });
+    assert.deepEqual(joined.tally.failed, { forbidden: 1 });
     assert.deepEqual(
       replaced.vms.map(({ reason }) => reason),
       ['goal-added'],

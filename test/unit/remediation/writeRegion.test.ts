@@ -5,6 +5,7 @@ import { ideal, type Spread } from '../../../bench/ideal.ts';
 import type { App } from '../../../src/app.ts';
 import { inRegion } from '../../../src/azure/callContext.ts';
 import { outcome } from '../../../src/domain/outcome.ts';
+import { writeLimit } from '../../../src/remediation/writeLimit.ts';
 import { writeRegion } from '../../../src/remediation/writeRegion.ts';
 import { bucketServer } from '../../bucketServer.ts';
 import { aPolicy, aVmId } from '../../builders.ts';
@@ -40,7 +41,7 @@ async function writeAll({ vms, subscriptions, regions }: Spread) {
       subscriptionId: `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`,
       vms: each,
     }));
-    const run = { takeWrite: () => true, stopped: () => false, onVm: () => undefined };
+    const run = { limit: writeLimit(Number.POSITIVE_INFINITY), stopped: () => false, onVm: () => undefined };
     return writeRegion(app, { location, total: vms / regions, subscriptions: work }, run, {
       async *pages(ids) {
         const found = ids.flatMap((id) =>
