@@ -63,10 +63,16 @@ async function work(
   const about = { sweepId, location };
   const endsAt = Date.parse(message.until);
   const stopAt = Math.min(endsAt, app.clock.now() + (delivery.budgetMs ?? REGION_BUDGET_MS));
-  if (app.clock.now() >= endsAt || app.settings.policy.effect !== 'DeployIfNotExists') {
-    // A sweep whose messages all come too late does nothing, each time.
-    const level = message.looked === undefined ? 'warn' : 'info';
-    log[level]('Region left to the next sweep', { ...about, until: message.until });
+  const isLate = app.clock.now() >= endsAt;
+  if (isLate && message.looked === undefined) {
+    log.warn('Region left to the next sweep: its time was over before it was begun', {
+      ...about,
+      until: message.until,
+    });
+    return undefined;
+  }
+  if (isLate || app.settings.policy.effect !== 'DeployIfNotExists') {
+    log.info('Region left to the next sweep', { ...about, until: message.until });
     return undefined;
   }
   if (message.limit !== undefined && delivery.redelivered) {

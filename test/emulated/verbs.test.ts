@@ -111,13 +111,17 @@ describe('workRegion', () => {
     assert.equal(callsTo(azure, /PATCH/, /vm-westeurope-/), 0);
   });
 
-  it('does nothing once its until has passed', async () => {
+  it('does nothing once its until has passed, and warns where nothing was done before', async () => {
     await azure.seed(vmsIn('eastus', 3));
     const until = new Date(Date.now() - 1000).toISOString();
+    const first = aLog();
+    const later = aLog();
 
-    assert.equal(await workRegion(aShared(), aRegion({ until }), aLog(), once), undefined);
+    assert.equal(await workRegion(aShared(), aRegion({ until }), first, once), undefined);
+    assert.equal(await workRegion(aShared(), aRegion({ until, looked: 3 }), later, once), undefined);
 
     assert.equal(azure.journal.calls().length, 0);
+    assert.deepEqual([first.bad().length, later.bad().length], [1, 0]);
   });
 
   for (const EFFECT of ['AuditIfNotExists', 'Disabled']) {
