@@ -48,9 +48,11 @@ export interface RegionEnd extends SoFar {
   readonly unread?: AzureError;
 }
 
-// For each portion: enough to keep Azure's limits busy at a second or two for each call, few enough to notice early that
-// all fail. No subscription of a portion gets more than its part, so that one that waits for its limits holds up no other.
-const VMS_AT_ONCE = 16;
+// Enough to keep the limits of a subscription, or of the region, busy at a second or two for each call; few enough to be
+// done soon once the run is stopped.
+const OF_A_SUBSCRIPTION = 16;
+const OF_A_PORTION = 128;
+const OF_A_REGION = 512;
 // Few enough to hold a page of each in memory. Were they fewer, regions would meet at some subscriptions, each with a limit
 // of its own on writes, while others had nothing to do. Beyond so many, there is more than enough of those limits.
 const PORTIONS_AT_ONCE = 32;
@@ -68,6 +70,7 @@ export async function writeRegion(
 ): Promise<RegionEnd> {
   const { policy, failureThreshold } = app.settings;
   const portionSlots = slots(PORTIONS_AT_ONCE);
+  const packed = portions(subscriptions);
   const running = new Set<Promise<void>>();
   const before = run.before ?? { looked: 0, failed: 0 };
   let looked = 0;
@@ -102,9 +105,18 @@ export async function writeRegion(
     void begun.finally(() => running.delete(begun));
   }
 
+  function vmsAtOnce(portion: readonly SubscriptionWork[]): number {
+    // Where many failures are to stop the region, few are begun before they show.
+    if (portion.length === 1 || failureThreshold < 1) return OF_A_SUBSCRIPTION;
+    const shared = Math.floor(OF_A_REGION / Math.min(PORTIONS_AT_ONCE, packed.length));
+    return Math.min(OF_A_PORTION, shared, portion.length * OF_A_SUBSCRIPTION);
+  }
+
   async function writePortion(portion: readonly SubscriptionWork[], opened: () => void): Promise<void> {
-    const vmSlots = slots(VMS_AT_ONCE);
-    const part = Math.max(1, Math.floor(VMS_AT_ONCE / portion.length));
+    const atOnce = vmsAtOnce(portion);
+    const vmSlots = slots(atOnce);
+    // Its part and no more, so that a subscription that waits for its limits holds up no other one.
+    const part = Math.max(1, Math.floor(atOnce / portion.length));
     await portionSlots.enter();
     try {
       const ids = portion.map(({ subscriptionId }) => subscriptionId);
@@ -146,7 +158,7 @@ export async function writeRegion(
   }
 
   // In another order each time: were the first portions all VMs that fail, they would hold up the same ones forever.
-  const inTurn = shuffle(portions(subscriptions), app.random);
+  const inTurn = shuffle(packed, app.random);
   // All regions share 15 queries in 5 s: each gets its first page before any gets its second.
   let last: Promise<void> = Promise.resolve();
   const results = await Promise.allSettled(

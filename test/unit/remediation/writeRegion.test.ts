@@ -92,7 +92,7 @@ async function writeAll({ vms, subscriptions, regions }: Spread) {
   const send = (method: 'GET' | 'PATCH' | 'POST', path: string) =>
     pipeline.sendRequest(server, createPipelineRequest({ method, url: `https://x${path}` }));
 
-  const app = appWith(0.1);
+  const app = appWith(1);
   const each = vms / subscriptions / regions;
   let written = 0;
   let writtenAt = 0;
@@ -133,16 +133,21 @@ async function writeAll({ vms, subscriptions, regions }: Spread) {
 }
 
 describe('writing regions', () => {
-  // Each subscription is busy for most of the time at its own limit: one that is begun late ends late.
-  it('is as fast as Azure allows where many subscriptions of many VMs share several regions', async () => {
-    const fleet = { vms: 30_600, subscriptions: 12, regions: 5 };
+  const fleets: [string, Spread][] = [
+    // Each subscription is busy for most of the time at its own limit: one that is begun late ends late.
+    ['many subscriptions of many VMs share several regions', { vms: 30_600, subscriptions: 12, regions: 5 }],
+    // All of them share a page.
+    ['many subscriptions of few VMs share a region', { vms: 1000, subscriptions: 20, regions: 1 }],
+  ];
+  for (const [where, fleet] of fleets) {
+    it(`is as fast as Azure allows where ${where}`, async () => {
+      const { refused, seconds } = await writeAll(fleet);
 
-    const { refused, seconds } = await writeAll(fleet);
-
-    assert.deepEqual(refused, []);
-    const efficiency = ideal(fleet, SHARE).seconds / seconds;
-    assert.ok(efficiency >= 0.92 && efficiency <= 1, `efficiency ${efficiency}`);
-  });
+      assert.deepEqual(refused, []);
+      const efficiency = ideal(fleet, SHARE).seconds / seconds;
+      assert.ok(efficiency >= 0.9 && efficiency <= 1, `efficiency ${efficiency}`);
+    });
+  }
 
   it('lets no subscription that is held up hold up another, though they share a page', async () => {
     let others = 0;
