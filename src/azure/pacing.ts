@@ -31,6 +31,8 @@ export function pacing(pacer: Pacer, clock: Clock): PipelinePolicy {
       notBefore.set(request, 0);
       try {
         if (!inTurn && request.method === 'PATCH') await requireFresh(reading, clock);
+        // Since it was let go, the VM may have been read.
+        pass.leavesNow();
         const response = await next(request);
         notBefore.set(request, learn(pass, response, lanes, clock));
         return response;
