@@ -318,6 +318,20 @@ describe('one bad thing does not stop the rest:', () => {
       summary.problems.map(({ reason }) => reason),
       ['identity-unlocked'],
     );
+    assert.match(summary.problems[0]?.next ?? '', /^Grant Microsoft.Authorization\/locks\/write /);
+  });
+
+  it('a lock that cannot be made for now: nobody is told to grant what is granted', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);
+    azure.faults.add({ method: 'PUT', path: '/locks/', times: 99, status: 503, headers: {}, latencyMs: 0 });
+
+    const { byName, summary } = await run();
+
+    assert.equal(byName.get('vm')?.outcome, 'assigned');
+    assert.deepEqual(
+      summary.problems.map(({ reason, next }) => [reason, next]),
+      [['identity-unlocked', 'The next sweep tries again. Or set LOCK_IDENTITIES=false.']],
+    );
   });
 
   it('one scope of two that does not exist', async () => {
