@@ -17,7 +17,10 @@ export interface CallContext {
   readonly operationId?: string;
   /** The turn a write has already. */
   readonly turn?: Turn | undefined;
-  /** What a write rests on: when the VM was read, ms, and whether it is still as it was then. */
+  /**
+   * What a write rests on: when the VM was read, ms, or -Infinity where that is no good but in the turn it was read in;
+   * and whether the VM is still as it was then.
+   */
   readonly reading?: { readonly at: number; stillHolds(): Promise<boolean> };
   /** Where the calls of the work they belong to are counted, beside those of the whole process. */
   readonly counts?: Counts;

@@ -10,10 +10,10 @@ import { AzureError } from './errors.ts';
 export const FRESH_MS = 8_000;
 
 /**
- * Looks at the VM again where the reading a write rests on is old. Throws AzureError of kind `conflict` when the VM is no
- * longer as it was read; or what reading throws.
+ * Looks at the VM again where the reading a write rests on is older than FRESH_MS. Throws AzureError of kind `conflict`
+ * when the VM is no longer as it was read, or nobody can tell; or what reading throws.
  */
 export async function requireFresh(reading: CallContext['reading'], clock: Clock): Promise<void> {
   if (!reading || clock.now() - reading.at <= FRESH_MS || (await reading.stillHolds())) return;
-  throw new AzureError('conflict', 'The VM changed while the write waited for its turn.');
+  throw new AzureError('conflict', 'The VM changed, or may have, while the write waited for its turn.');
 }

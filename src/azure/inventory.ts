@@ -35,8 +35,8 @@ const wantedRow = countRow.omit({ verdict: true, oldest: true });
 
 /**
  * Counts every VM in scope, or those of one location, by subscription, location and verdict, in Resource Graph,
- * reading no VM.
- * Size grows with subscriptions and regions, not with VMs. Throws AzureError.
+ * reading no VM. Size grows with subscriptions and regions, not with VMs.
+ * Throws AzureError where any part of the scopes cannot be counted: the rest would pass for all there is.
  */
 export async function countVms(
   clients: Clients,
@@ -48,23 +48,18 @@ export async function countVms(
   const counts: VmCount[] = [];
   // Of what Resource Graph says of others nothing comes: identities are made and locked by these counts (R8).
   const asked = coveredSubscriptions(coverage);
-  const seen = new Set<string>();
+  const query = countQuery({ policy, excluded, groups: coverage.groups }, location);
   for (const request of coverage.requests) {
-    const query = countQuery({ policy, excluded, groups: coverage.groups }, location);
-    const here = new Set<string>();
     for await (const rows of queryPages(clients, request, query, countRow)) {
       for (const row of rows) {
         const subscriptionId = fold(row.subscriptionId);
-        // Nested management groups may both be scopes: a subscription is counted by the first that holds it.
-        if (seen.has(subscriptionId) || !asked.has(subscriptionId)) continue;
-        here.add(subscriptionId);
+        if (!asked.has(subscriptionId)) continue;
         const verdict = coverage.scopes.excluded.subscriptions.has(subscriptionId)
           ? 'excluded-scope'
           : row.verdict;
         counts.push({ ...row, subscriptionId, location: fold(row.location), verdict });
       }
     }
-    for (const subscriptionId of here) seen.add(subscriptionId);
   }
   return counts;
 }

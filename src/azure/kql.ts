@@ -37,14 +37,17 @@ export interface Wanted {
   readonly onlyUserAssigned?: number | undefined;
 }
 
+/** By their ids, or the other way round. */
+export type Order = 'asc' | 'desc';
+
 /**
- * Lists VMs that are to be written, in a stable order. `groupSeen` is empty where the group of a VM is not shown: it may
- * not be read, so nobody knows whether a service manages it.
+ * Lists VMs that are to be written. `groupSeen` is empty where the group of a VM is not shown: it may not be read, so nobody
+ * knows whether a service manages it.
  */
-export function vmIdsQuery(filter: VmFilter, wanted: Wanted): string {
+export function vmIdsQuery(filter: VmFilter, wanted: Wanted, order: Order = 'asc'): string {
   return `${wantedVms(filter, wanted, JOIN_GROUPS)}
 | project id, subscriptionId, location${seen(filter)}
-| order by id asc`;
+| order by id ${order}`;
 }
 
 /** Lists VMs with what they look like, in a stable order. */
@@ -108,10 +111,10 @@ export function renewalCountQuery(filter: VmFilter, location?: string): string {
 }
 
 /** Lists those VMs of one location; `groupSeen` as in `vmIdsQuery`. */
-export function renewalIdsQuery(filter: VmFilter, location: string): string {
+export function renewalIdsQuery(filter: VmFilter, location: string, order: Order): string {
   return `${renewals(filter, location, JOIN_GROUPS)}
 | project id, subscriptionId, location${seen(filter)}
-| order by id asc`;
+| order by id ${order}`;
 }
 
 /** Lists those VMs of every location with what they look like, as having another verdict. */

@@ -6,11 +6,17 @@ import { type Fifo, fifo } from './fifo.ts';
 export interface Waiter {
   /** The lane of its VM, when it updates one. */
   readonly vm: Lane | undefined;
-  /** Lets it go with a token of every lane; with false, its VM's lane was spent meanwhile and it has none. */
-  readonly settle: (granted: boolean) => void;
+  /** Lets it go with a token of every lane; undefined: its VM's lane was spent meanwhile and it has none. */
+  readonly settle: (tokens: readonly Token[] | undefined) => void;
   readonly fail: (lane: Lane) => void;
   /** True once nobody waits for it any more. */
   gone: boolean;
+}
+
+/** A token that was taken. `number` is what `taken` of its lane is with it. */
+export interface Token {
+  readonly lane: Lane;
+  readonly number: number;
 }
 
 /** The waiters that need the very same lanes: those of one subscription and region, the urgent ones apart. */

@@ -14,6 +14,7 @@ import {
   readyAt,
   type Stream,
   shiftWaiter,
+  type Token,
   type Waiter,
 } from './lane.ts';
 import { createLaneRegistry } from './laneRegistry.ts';
@@ -28,8 +29,10 @@ export interface Entry extends Lanes {
   readonly abortSignal?: AbortSignal | undefined;
 }
 
-/** A request that was let go. Tell it what the answer says, if one comes, and then that it has ended. */
+/** A request that was let go. Tell it when it leaves, what the answer says, if one comes, and then that it has ended. */
 export interface Pass {
+  /** The request leaves now, and not when it was let go. */
+  leavesNow(): void;
   /** Azure counted: what is left in one of the request's buckets. */
   count(limit: LimitName, count: Count): void;
   /** Azure refused: closes the lane to everybody, for so many ms at least. */
@@ -69,8 +72,8 @@ export function createPacer(clock: Clock, share: number, random: () => number): 
     try {
       for (;;) {
         if (vm) await untilReady(vm, entry.abortSignal);
-        const used = await queue(entry, vm);
-        if (used) return pass(vm ? [...used, vm] : used);
+        const tokens = await queue(entry, vm);
+        if (tokens) return pass(tokens);
       }
     } finally {
       if (vm) registry.release(vm);
@@ -88,8 +91,8 @@ export function createPacer(clock: Clock, share: number, random: () => number): 
     }
   }
 
-  /** The lanes once it has a token of each; undefined when the VM's own lane was spent meanwhile. */
-  function queue(entry: Entry, vm: Lane | undefined): Promise<readonly Lane[] | undefined> {
+  /** A token of every lane, the VM's too, once there are; undefined when the VM's own lane was spent meanwhile. */
+  function queue(entry: Entry, vm: Lane | undefined): Promise<readonly Token[] | undefined> {
     return new Promise((resolve, reject) => {
       const { abortSignal } = entry;
       if (abortSignal?.aborted) throw aborted();
@@ -102,9 +105,9 @@ export function createPacer(clock: Clock, share: number, random: () => number): 
       };
       const waiter: Waiter = {
         vm,
-        settle(granted) {
+        settle(tokens) {
           abortSignal?.removeEventListener('abort', onAbort);
-          resolve(granted ? stream.lanes : undefined);
+          resolve(tokens);
         },
         fail(lane) {
           abortSignal?.removeEventListener('abort', onAbort);
@@ -155,13 +158,15 @@ export function createPacer(clock: Clock, share: number, random: () => number): 
       return;
     }
     const waiter = shiftWaiter(stream);
-    const granted = waiter?.vm === undefined || waiter.vm.bucket.readyAt(1, now) <= now;
-    if (waiter && granted) {
-      for (const lane of stream.lanes) take(lane, now);
-      if (waiter.vm) take(waiter.vm, now);
+    if (waiter && (!waiter.vm || waiter.vm.bucket.readyAt(1, now) <= now)) {
+      const lanes = waiter.vm ? [...stream.lanes, waiter.vm] : stream.lanes;
+      // Now, since others may take theirs before the request goes on.
+      const tokens = lanes.map((lane) => take(lane, now));
       notOverdue(stream);
+      waiter.settle(tokens);
+    } else {
+      waiter?.settle(undefined);
     }
-    waiter?.settle(granted);
     if (stream.waiting === 0) {
       dismiss(stream);
       return;
@@ -189,36 +194,40 @@ export function createPacer(clock: Clock, share: number, random: () => number): 
     for (const lane of stream.lanes) if (lane.overdue.delete(stream)) due.add(lane);
   }
 
-  function pass(used: readonly Lane[]): Pass {
-    const sentAt = clock.now();
-    const numbers = used.map(({ taken }) => taken);
-    for (const lane of used) lane.users++;
+  function pass(tokens: readonly Token[]): Pass {
+    const takenAt = clock.now();
+    let leftAt = takenAt;
+    const tokenOf = (limit: LimitName) => tokens.find(({ lane }) => lane.id.limit === limit);
+    for (const { lane } of tokens) lane.users++;
     return {
+      leavesNow() {
+        leftAt = clock.now();
+      },
       count(limit, count) {
-        const index = used.findIndex(({ id }) => id.limit === limit);
-        const lane = used[index];
-        const number = numbers[index] ?? 0;
+        const { lane, number = 0 } = tokenOf(limit) ?? {};
         // What is left of an older request than the newest heard of is old news.
         if (!lane || number < lane.counted) return;
         lane.counted = number;
         const now = clock.now();
-        lane.bucket.correct(count, now - sentAt, lane.taken - number, now);
+        lane.bucket.correct(count, now - leftAt, lane.taken - number, now);
       },
       close(limit, ms) {
-        const lane = used.find(({ id }) => id.limit === limit);
-        if (lane) closeLane(lane, ms, sentAt);
+        const lane = tokenOf(limit)?.lane;
+        if (lane) closeLane(lane, ms, takenAt);
       },
       end() {
         const now = clock.now();
-        for (const lane of used) lane.bucket.answered(sentAt, now);
-        used.forEach(registry.release);
+        for (const { lane } of tokens) {
+          lane.bucket.answered(takenAt, now);
+          registry.release(lane);
+        }
       },
     };
   }
 
-  function closeLane(lane: Lane, ms: number, sentAt: number): void {
+  function closeLane(lane: Lane, ms: number, takenAt: number): void {
     const now = clock.now();
-    const anew = sentAt > lane.closedAt;
+    const anew = takenAt > lane.closedAt;
     if (anew) {
       lane.closedAt = now;
       lane.lingering = random();
@@ -282,9 +291,9 @@ export function createPacer(clock: Clock, share: number, random: () => number): 
   return { enter, lanes: registry.size };
 }
 
-function take(lane: Lane, now: number): void {
+function take(lane: Lane, now: number): Token {
   lane.bucket.take(now);
-  lane.taken++;
+  return { lane, number: ++lane.taken };
 }
 
 function callOffWake(lane: Lane): void {

@@ -9,8 +9,8 @@ import { countsOf, DEFAULT_REFUSAL_MS, refusedLimit, toldWaitMs } from './thrott
 /**
  * Holds every request back until the pacer's share of each of Azure's limits it counts in has room for it, and learns
  * from the answers: counts of what is left, and 429s, which close their lane to everybody. A write that has its turn
- * already goes at once; one that had to wait sees that what it rests on still holds. One policy for all clients; it
- * belongs after the Retry phase, so that each try is paced. See `Pacer.enter` for what it rejects with.
+ * already goes at once; any other sees first that the reading it rests on is good still (`requireFresh`). One policy for
+ * all clients; it belongs after the Retry phase, so that each try is paced. Rejects as `Pacer.enter` and `requireFresh`.
  *
  * The share is taken of every limit, also of those that Azure counts by caller: workers of other regions, events and
  * the command line are the same caller, and all must fit.
@@ -31,6 +31,8 @@ export function pacing(pacer: Pacer, clock: Clock): PipelinePolicy {
       notBefore.set(request, 0);
       try {
         if (!inTurn && request.method === 'PATCH') await requireFresh(reading, clock);
+        // Since it was let go, the VM may have been read.
+        pass.leavesNow();
         const response = await next(request);
         notBefore.set(request, learn(pass, response, lanes, clock));
         return response;

@@ -64,8 +64,7 @@ export async function resolveScopes(
 ): Promise<Coverage> {
   const names = new Map<string, string>();
   const unread: Unread[] = [];
-  const underGroups = new Set<string>();
-  const requests: QueryScope[] = [];
+  const held: { readonly name: string; readonly found: ReadonlySet<string> }[] = [];
   for (const scope of included) {
     if (scope.kind !== 'managementGroup') continue;
     const found = await subscriptionsUnder(clients, scope.name, names).catch((error: unknown) =>
@@ -74,7 +73,13 @@ export async function resolveScopes(
     if (!found) continue;
     // Azure leaves out what we may not read, silently: nothing at all would look like a tenant without VMs.
     if (found.size === 0) unread.push({ scope: scope.id, message: NO_SUBSCRIPTIONS });
-    if (![...found].every((id) => underGroups.has(id))) requests.push({ managementGroup: scope.name });
+    held.push({ name: scope.name, found });
+  }
+  const underGroups = new Set<string>();
+  const requests: QueryScope[] = [];
+  // Management groups are apart or one in the other: with the larger ones first, none is asked that another holds.
+  for (const { name, found } of held.sort((a, b) => b.found.size - a.found.size)) {
+    if (![...found].every((id) => underGroups.has(id))) requests.push({ managementGroup: name });
     for (const id of found) underGroups.add(id);
   }
   const explicit = await explicitScopes(clients, included, underGroups, names, unread);

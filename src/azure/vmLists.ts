@@ -5,7 +5,15 @@ import { fold, parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import { type VmIdentity, vmIdentity } from '../domain/vmIdentity.ts';
 import type { AzureClients } from './clients.ts';
 import type { VmSettings } from './inventory.ts';
-import { oneVmQuery, renewalIdsQuery, renewalsQuery, vmIdsQuery, vmsQuery, type Wanted } from './kql.ts';
+import {
+  type Order,
+  oneVmQuery,
+  renewalIdsQuery,
+  renewalsQuery,
+  vmIdsQuery,
+  vmsQuery,
+  type Wanted,
+} from './kql.ts';
 import { inRequests, queryPages } from './resourceGraph.ts';
 import type { Coverage } from './scopeResolution.ts';
 import { GOAL_MISSING } from './verdictsKql.ts';
@@ -42,7 +50,8 @@ const vmRow = z.object({
  * Pages of such VMs in these subscriptions, as far as Resource Graph knows: at most 1,000 a page, each id once. VMs that
  * are written meanwhile leave the answer, and where its pages are counted off anew each time, as nothing says they are
  * not, others move up into pages that were read already. So it is asked again as long as fewer VMs were seen than the
- * `counted` ones and more of them turn up. Remembers a number for each VM and no id. Throws AzureError.
+ * `counted` ones and more of them turn up. Remembers a number for each VM and no id. From which end it begins `random`
+ * says (numbers in [0, 1)). Throws AzureError.
  */
 export function vmIds(
   clients: Clients,
@@ -51,8 +60,9 @@ export function vmIds(
   wanted: Wanted,
   subscriptions: readonly string[],
   counted = 0,
+  random: () => number = Math.random,
 ): AsyncGenerator<FoundVm[], void, undefined> {
-  const query = vmIdsQuery(filterOf(coverage, settings), wanted);
+  const query = vmIdsQuery(filterOf(coverage, settings), wanted, eitherWay(random));
   return idPages(clients, settings.policy, query, subscriptions, counted);
 }
 
@@ -63,9 +73,15 @@ export function renewalIds(
   settings: VmSettings,
   location: string,
   subscriptions: readonly string[],
+  random: () => number = Math.random,
 ): AsyncGenerator<FoundVm[], void, undefined> {
-  const query = renewalIdsQuery(filterOf(coverage, settings), location);
+  const query = renewalIdsQuery(filterOf(coverage, settings), location, eitherWay(random));
   return idPages(clients, settings.policy, query, subscriptions, Number.POSITIVE_INFINITY);
+}
+
+// Every run lists anew and ends when its time is over: VMs that fail each time must not stand before the others always.
+function eitherWay(random: () => number): Order {
+  return random() < 0.5 ? 'asc' : 'desc';
 }
 
 async function* idPages(

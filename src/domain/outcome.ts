@@ -67,12 +67,15 @@ export function withIds(
   vm: Pick<ResourceId, 'id' | 'subscriptionId' | 'resourceGroup'>,
   goal: string,
 ): string {
-  return next
-    .replaceAll('{vm}', vm.id)
-    .replaceAll('{subscription}', `/subscriptions/${vm.subscriptionId}`)
-    .replaceAll('{subscriptionId}', vm.subscriptionId)
-    .replaceAll('{group}', resourceGroupId(vm.subscriptionId, vm.resourceGroup))
-    .replaceAll('{identity}', goal);
+  const ids = {
+    '{vm}': vm.id,
+    '{subscription}': `/subscriptions/${vm.subscriptionId}`,
+    '{subscriptionId}': vm.subscriptionId,
+    '{group}': resourceGroupId(vm.subscriptionId, vm.resourceGroup),
+    '{identity}': goal,
+  };
+  // All at once and by a function, so that what is put in is neither a place itself nor a pattern such as `$'`.
+  return next.replace(/\{\w+\}/g, (place) => ids[place as keyof typeof ids] ?? place);
 }
 
 /** True when trying the same again within minutes may help; otherwise only a person, or the next sweep, can. */

@@ -1,5 +1,5 @@
 import type { App } from '../app.ts';
-import { restingOn } from '../azure/callContext.ts';
+import { type CallContext, restingOn } from '../azure/callContext.ts';
 import { type AzureError, toAzureError } from '../azure/errors.ts';
 import type { Turn } from '../azure/pacing.ts';
 import { operationError, patchVmIdentity, readVm, type VmReading } from '../azure/virtualMachines.ts';
@@ -47,8 +47,7 @@ export async function changeIdentity(
     }
     try {
       const { facts, etag } = reading;
-      const restsOn = { at, stillHolds: stillHolds(app, reading) };
-      const { operationUrl, vmId } = await restingOn(restsOn, turn, () =>
+      const { operationUrl, vmId } = await restingOn(basis(app, reading, at), turn, () =>
         patchVmIdentity(app.clients, vm, facts.location, decision.patch, etag),
       );
       if (isAnother(reading.vmId, vmId)) return end(wrongVm(vm, decision.patch), attempt);
@@ -81,10 +80,16 @@ async function readInTurn({ clients, clock }: App, { vm, location }: Known): Pro
   }
 }
 
-function stillHolds(app: App, { facts, etag, vmId }: VmReading): () => Promise<boolean> {
-  return async () => {
-    const now = await readVm(app.clients, facts.id);
-    return now.etag === etag && !isAnother(vmId, now.vmId);
+/** What the write rests on, for when it does not leave in the turn of its reading. */
+function basis(app: App, { facts, etag, vmId }: VmReading, at: number): NonNullable<CallContext['reading']> {
+  // No other reading can tell whether the VM has changed since: it is read and decided anew.
+  if (etag === undefined) return { at: Number.NEGATIVE_INFINITY, stillHolds: async () => false };
+  return {
+    at,
+    async stillHolds() {
+      const now = await readVm(app.clients, facts.id);
+      return now.etag === etag && !isAnother(vmId, now.vmId);
+    },
   };
 }
 

@@ -163,7 +163,9 @@ function nextSweep(
   if (verdict) {
     const ending = `${verdict.outcome} (${verdict.reason})`;
     if (verdict.outcome === 'failed') return `cannot assign: ${ending}`;
-    return found
+    // These do not go by what the VM looks like, so that it is not read, and Resource Graph may be right about it.
+    const unread = verdict.outcome === 'deferred' || rulesOfId.some(({ leave }) => leave === verdict);
+    return found && !unread
       ? `reads it, since Resource Graph does not know that yet, and leaves it alone: ${ending}`
       : `leaves it alone: ${ending}`;
   }

@@ -36,9 +36,9 @@ export interface ReadyIdentity {
    * identity, and the others follow: else each of them would be refused once.
    */
   admit<T>(assignment: () => Promise<T>): Promise<T>;
-  /** Why Azure refused to let us assign it: on the identity alone, so to whatever other VM, too. */
-  refusal(): Gap | undefined;
-  refuse(why: Gap): void;
+  /** Why Azure refused to let us assign it, which it would to whatever other VM of the subscription, too. */
+  refusal(subscriptionId: string): Gap | undefined;
+  refuse(subscriptionId: string, why: Gap): void;
 }
 
 /** What became of a goal identity. */
@@ -98,7 +98,7 @@ export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'set
     const principal = known ?? (await createIdentity(clients, id, location, identityTags));
     const admit = fresh ? firstAlone() : <T>(assignment: () => Promise<T>) => assignment();
     const unlocked = await ensureLock(id);
-    let refusal: Gap | undefined;
+    const refusals = new Map<string, Gap>();
     return {
       state: 'ready',
       fresh,
@@ -106,10 +106,8 @@ export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'set
       unlocked,
       renewal: { inVain: false },
       admit,
-      refusal: () => refusal,
-      refuse: (why) => {
-        refusal ??= why;
-      },
+      refusal: (subscriptionId) => refusals.get(fold(subscriptionId)),
+      refuse: (subscriptionId, why) => void refusals.set(fold(subscriptionId), why),
     };
   }
 
@@ -132,10 +130,12 @@ export function goalIdentities({ clients, settings }: Pick<App, 'clients' | 'set
       return undefined;
     } catch (error) {
       const failure = toAzureError(error);
-      const grant =
-        stepFor(settings, failure, id.subscriptionId) ??
-        'Grant Microsoft.Authorization/locks/write to the remediator there.';
-      return { detail: failure.message, next: `${grant} Or set LOCK_IDENTITIES=false.` };
+      const step =
+        failure.kind === 'forbidden'
+          ? 'Grant Microsoft.Authorization/locks/write to the remediator there.'
+          : 'The next sweep tries again.';
+      const next = `${stepFor(settings, failure, id.subscriptionId) ?? step} Or set LOCK_IDENTITIES=false.`;
+      return { detail: failure.message, next };
     }
   }
 

@@ -12,7 +12,7 @@ import type { Problems } from './problems.ts';
 import { inSlots, slots } from './slots.ts';
 
 const LISTS_AT_ONCE = 16;
-// So that a timer that finds thousands of identities unlocked ends in time; the next sweep goes on.
+// So that a timer that finds thousands of identities unlocked ends in time; the next sweeps go on.
 const MOST_REPAIRS = 500;
 
 /**
@@ -72,9 +72,9 @@ export async function relockIdentities(
   const checked = await Promise.all(
     [...carried].map(async ([goal, location]) => ({ goal, location, locked: await isLocked(goal) })),
   );
-  const unlocked = checked.filter(({ locked }) => locked === false).slice(0, MOST_REPAIRS);
+  const unlocked = checked.filter(({ locked }) => locked === false);
   if (effect !== 'DeployIfNotExists') {
-    for (const { goal } of unlocked) {
+    for (const { goal } of unlocked.slice(0, MOST_REPAIRS)) {
       problems.add({
         subject: goal,
         reason: 'identity-unlocked',
@@ -86,7 +86,7 @@ export async function relockIdentities(
   }
   const inTurn = inSlots(slots(LISTS_AT_ONCE));
   const ensured = await Promise.all(
-    unlocked.map(({ goal, location }) =>
+    someOf(unlocked, MOST_REPAIRS, app.random).map(({ goal, location }) =>
       inTurn(async () => ({ goal, identity: await identities.ensure(goal, placeOf(goal, location)) })),
     ),
   );
@@ -102,6 +102,12 @@ export async function relockIdentities(
   return ensured
     .filter(({ identity }) => identity.state === 'ready' && !identity.unlocked)
     .map(({ goal }) => goal);
+}
+
+// By chance, so that those that cannot be locked do not take the place of the others in every sweep.
+function someOf<T>(list: readonly T[], most: number, random: () => number): T[] {
+  const places = list.map((item) => ({ item, place: random() })).sort((a, b) => a.place - b.place);
+  return places.slice(0, most).map(({ item }) => item);
 }
 
 // Identities that are locked are in the subscription of their VMs.

@@ -3,6 +3,7 @@ import type { VmCount } from '../azure/inventory.ts';
 import type { Coverage } from '../azure/scopeResolution.ts';
 import { GOAL_MISSING, GOAL_PRESENT } from '../azure/verdictsKql.ts';
 import { type ListedVm, listRenewals, listVms } from '../azure/vmLists.ts';
+import { fold } from '../domain/resourceId.ts';
 import type { Unlisted } from '../report/report.ts';
 import type { Plan } from './plan.ts';
 
@@ -51,7 +52,7 @@ export async function listForReport(
   return { listed, unlisted: unlisted.filter(({ vms }) => vms > 0) };
 }
 
-/** VMs that lack their identity, then those left alone, last those that carry it. */
+/** VMs that lack their identity, then those left alone, last those that carry it; each once. */
 async function* pages(
   { clients, settings }: Pick<App, 'clients' | 'settings'>,
   coverage: Coverage,
@@ -59,12 +60,20 @@ async function* pages(
   renewing: boolean,
 ): AsyncGenerator<ListedVm[], void, undefined> {
   const turn = ({ verdict }: VmCount) => (verdict === GOAL_MISSING ? 0 : verdict === GOAL_PRESENT ? 2 : 1);
+  // They carry what is no more: listed as lacking their identity, though they are found among those that carry it, too.
+  const renewed = new Set<string>();
   for (const which of [0, 1, 2]) {
     const rows = wanted.filter((row) => turn(row) === which);
     const verdicts = [...new Set(rows.map(({ verdict }) => verdict))];
     const subscriptions = [...new Set(rows.map(({ subscriptionId }) => subscriptionId))];
-    yield* listVms(clients, coverage, settings, { verdicts }, subscriptions);
-    if (which === 0 && renewing) yield* listRenewals(clients, coverage, settings, subscriptions);
+    for await (const page of listVms(clients, coverage, settings, { verdicts }, subscriptions)) {
+      yield page.filter(({ vm }) => !renewed.has(fold(vm.id)));
+    }
+    if (which > 0 || !renewing) continue;
+    for await (const page of listRenewals(clients, coverage, settings, subscriptions)) {
+      for (const { vm } of page) renewed.add(fold(vm.id));
+      yield page;
+    }
   }
 }
 

@@ -46,12 +46,16 @@ export async function planSweep(app: App, coverage: Coverage, location?: string)
     ...region,
     renewing: renewing.has(region.location),
   }));
-  const total = renewals.reduce((sum, row) => sum + row.total, 0);
   return {
     ...{ counts, tally, regions, renewalsUnread },
     oldestMissing: oldestMissing(counts),
-    renewals: total,
+    // Not the sum of `renewals`: some of those are in subscriptions that are excluded as a whole.
+    renewals: missing(counts) - missing(counted),
   };
+}
+
+function missing(counts: readonly VmCount[]): number {
+  return counts.reduce((sum, { verdict, total }) => sum + (verdict === GOAL_MISSING ? total : 0), 0);
 }
 
 function oldestMissing(counts: readonly VmCount[]): number | undefined {

@@ -93,6 +93,7 @@ export async function rollback(
           { verdicts: [GOAL_PRESENT], location: region.location },
           ids,
           counted,
+          app.random,
         ),
       heldBack: undefined,
       start: (found) =>

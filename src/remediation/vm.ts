@@ -120,11 +120,13 @@ async function lookAt(context: Remediation, candidate: Candidate): Promise<Start
     const known = { vm, location, goal };
     const change = assigning(known, decideReading, identity);
     return await identity.admit(async () => {
-      const refusal = identity.refusal();
+      const refusal = identity.refusal(vm.subscriptionId);
       if (refusal) return end(outcomeOfGap(refusal));
       const started = await changeIdentity(app, known, change, first);
       const result = started.state === 'ended' ? started.report.outcome : undefined;
-      if (result?.reason === 'identity-forbidden') identity.refuse({ detail: '', ...result });
+      if (result?.reason === 'identity-forbidden') {
+        identity.refuse(vm.subscriptionId, { detail: '', ...result });
+      }
       return started;
     });
   } catch (error) {

@@ -7,7 +7,7 @@ import { adviceOn } from './advice.ts';
 import type { ReportFacts } from './makeReport.ts';
 import type { ReportProblem, ReportRow } from './report.ts';
 
-// An identity is looked at only where VMs lack it, so this may be true still, or mended long since.
+// Of an identity that no VM lacks there is no run that would look again: this may be true still, or mended long since.
 const UNLOCKED_HOLDS_MS = 7 * 24 * 60 * 60_000;
 const MOST_OF_A_REASON = 5;
 const MOST_PROBLEMS = 1000;
@@ -53,9 +53,10 @@ export function keyOf({ subject, reason }: { readonly subject: string; readonly 
 
 function notedProblems({ notes = [], now }: Pick<ReportFacts, 'notes' | 'now'>, rows: readonly ReportRow[]) {
   const lacking = new Set(rows.filter(({ state }) => state === 'lacking').map(({ location }) => location));
+  // What else was noted, the next run on the region sees anew; there is one as long as VMs there lack their identity.
   return notes.flatMap(({ location, at, problems }) =>
     problems.filter(({ reason }) =>
-      reason === 'region-unread' ? lacking.has(location) : now - Date.parse(at) < UNLOCKED_HOLDS_MS,
+      reason === 'identity-unlocked' ? now - Date.parse(at) < UNLOCKED_HOLDS_MS : lacking.has(location),
     ),
   );
 }

@@ -110,10 +110,11 @@ describe('a VM that another tool takes the goal identity from', () => {
 
     const id = parseVmId(vm.id);
     assert.ok(id);
-    const { verdict, contest } = await explainVm(later(0), id);
+    const { verdict, contest, nextSweep } = await explainVm(later(0), id);
     assert.equal(lines[0]?.reason, 'contested');
     assert.equal(callsTo(azure, /PATCH/, VM_PATH), 0);
     assert.deepEqual([verdict?.reason, contest?.times], ['contested', 3]);
+    assert.equal(nextSweep, 'leaves it alone: deferred (contested)');
   });
 
   it('holds up no other VM', async () => {

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Azure } from '../../emulator/azure.ts';
+import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import type { Log } from '../../src/log.ts';
 import { explainVm } from '../../src/remediation/explainVm.ts';
+import type { GoalIdentities } from '../../src/remediation/goalIdentities.ts';
+import { relockIdentities } from '../../src/remediation/identityLocks.ts';
+import { listForReport } from '../../src/remediation/listForReport.ts';
+import { planSweep } from '../../src/remediation/plan.ts';
 import { planWrites } from '../../src/remediation/planWrites.ts';
+import { problemCollector } from '../../src/remediation/problems.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
@@ -101,6 +107,37 @@ describe('a regional identity that was deleted', () => {
     assert.deepEqual(new Set(principalsOf()), new Set([goalPrincipal()]));
   });
 
+  it('is planned for the VMs that may be given the new one, not for those of an excluded subscription', async () => {
+    const there = regionalIdentity('eastus', OTHER_SUBSCRIPTION);
+    await azure.seed([
+      vmIn(OTHER_SUBSCRIPTION, 'vm-d', {
+        identity: { type: 'UserAssigned', userAssignedIdentities: { [there]: {} } },
+      }),
+    ]);
+    remove(lock, goal);
+
+    const plan = await planWrites(anApp(azure, { EXCLUDED_SCOPES: `/subscriptions/${OTHER_SUBSCRIPTION}` }));
+
+    assert.deepEqual([plan.renewals, plan.writes.vms], [3, 3]);
+  });
+
+  it('has its VMs listed once, as lacking their identity, also where those that carry theirs are listed', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm-west', { location: 'westus' })]);
+    await sweep(anApp(azure));
+    await recreate();
+    const app = anApp(azure);
+    const coverage = await resolveScopes(app.clients, app.settings.scopes, []);
+    const plan = await planSweep(app, coverage);
+
+    const { listed, unlisted } = await listForReport(app, { coverage, plan, all: true });
+
+    assert.deepEqual(
+      listed.map(({ vm, verdict }) => `${vm.name} ${verdict}`),
+      ['vm-a goal-missing', 'vm-b goal-missing', 'vm-c goal-missing', 'vm-west goal-present'],
+    );
+    assert.deepEqual(unlisted, []);
+  });
+
   it('is only reported with AuditIfNotExists', async () => {
     remove(lock, goal);
 
@@ -191,6 +228,30 @@ describe('a lock that was removed', () => {
 
     assert.ok(azure.store.get(lock));
     assert.match(said.join(), /locked again/);
+  });
+
+  it('is put back in the end, however many are missing that cannot be put back', async () => {
+    const counts = Array.from({ length: 600 }, (_, n) => ({
+      subscriptionId: SUBSCRIPTION,
+      location: `region${n}`,
+      verdict: 'goal-present',
+      total: 1,
+    }));
+    const app = anApp(azure);
+    const tried = new Set<string>();
+    const hopeless: GoalIdentities = {
+      lookBefore: async () => undefined,
+      async ensure(goal) {
+        tried.add(goal);
+        return { state: 'failed', reason: 'forbidden', detail: '' };
+      },
+    };
+    const relock = () => relockIdentities(app, counts, hopeless, problemCollector());
+
+    assert.deepEqual(await relock(), []);
+    assert.equal(tried.size, 500);
+    for (let sweeps = 0; sweeps < 20; sweeps++) await relock();
+    assert.equal(tried.size, 600);
   });
 
   it('is not missed where the group or the subscription is locked', async () => {

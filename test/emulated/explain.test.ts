@@ -93,6 +93,21 @@ describe('explainVm', () => {
     assert.equal(gone.rules.at(-1)?.holds, undefined);
   });
 
+  for (const [reason, settings] of Object.entries<Record<string, string>>({
+    'deferred (audit-only)': { EFFECT: 'AuditIfNotExists' },
+    'excluded (effect-disabled)': { EFFECT: 'Disabled' },
+    'excluded (out-of-scope)': { SCOPES: `/subscriptions/${OTHER_SUBSCRIPTION}` },
+  })) {
+    it(`does not blame Resource Graph, which says rightly that the VM lacks its identity: ${reason}`, async () => {
+      await azure.seed([vm, vmIn(OTHER_SUBSCRIPTION, 'other')]);
+
+      const { graph, nextSweep } = await explain(settings);
+
+      assert.equal(graph?.verdict, 'goal-missing');
+      assert.equal(nextSweep, `leaves it alone: ${reason}`);
+    });
+  }
+
   it('says how far Resource Graph is behind the VM', async (t) => {
     const stale = await anAzure({ graphLagSeconds: 3600 });
     t.after(async () => {

@@ -118,6 +118,34 @@ describe('planWrites', () => {
     );
   });
 
+  it('counts everything once where one management group of SCOPES is in another, whichever is named first', async () => {
+    const [parent, child] = ['parent', 'child'].map(
+      (name) => `/providers/Microsoft.Management/managementGroups/${name}`,
+    );
+    const memberOf = (group: string | undefined, subscription: string) => ({
+      id: `${group}/subscriptions/${subscription}`,
+      type: 'Microsoft.Management/managementGroups/subscriptions',
+    });
+    const gone = identityIn(SUBSCRIPTION, 'gone', 'rg').id;
+    await azure.seed([
+      { id: parent },
+      { id: child, properties: { details: { parent: { id: parent } } } },
+      memberOf(child, SUBSCRIPTION),
+      memberOf(parent, OTHER_SUBSCRIPTION),
+      vmIn(SUBSCRIPTION, 'a', {
+        identity: { type: 'SystemAssigned, UserAssigned', userAssignedIdentities: { [gone]: {} } },
+      }),
+      vmIn(OTHER_SUBSCRIPTION, 'b'),
+    ]);
+
+    for (const SCOPES of [`${child},${parent}`, `${parent},${child}`]) {
+      const { coverage, writes, dangling } = await planWrites(anApp(azure, { SCOPES }));
+
+      assert.deepEqual(coverage.requests, [{ managementGroup: 'parent' }]);
+      assert.deepEqual([writes.vms, dangling.map(({ vms }) => vms)], [2, [1]]);
+    }
+  });
+
   it('goes on where the locks cannot be read', async () => {
     await azure.seed([vmIn(SUBSCRIPTION, 'a'), identityIn(SUBSCRIPTION, 'built-in-identity-eastus')]);
     azure.faults.add({

@@ -4,14 +4,17 @@ import { remediator } from '../../emulator/arm/principals.ts';
 import type { Fault } from '../../emulator/control/faults.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
+import { contestHistory } from '../../src/remediation/contests.ts';
+import { exclusive } from '../../src/remediation/exclusive.ts';
+import { goalIdentities } from '../../src/remediation/goalIdentities.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import type { VmReport } from '../../src/remediation/vm.ts';
+import { remediateVm, type VmReport } from '../../src/remediation/vm.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
 import { aLog, anApp, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
-import { OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
+import { aVmId, OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { customRole, grant, roleOfList } from '../role.ts';
 
 const READER = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
@@ -354,6 +357,38 @@ describe('what else is told before the first write:', () => {
 
     assert.deepEqual(tally.failed, { 'identity-forbidden': 400 });
     assert.ok(callsTo(azure, /PATCH/, VM_PATH) < 100, `${callsTo(azure, /PATCH/, VM_PATH)} were tried`);
+  });
+
+  it('… in one subscription, which says nothing of the others', async () => {
+    const [refused, good] = [SUBSCRIPTION, OTHER_SUBSCRIPTION].map((id) => aVmId('vm', 'rg-app', id));
+    assert.ok(refused && good);
+    await azure.seed([
+      ...[refused, good].map(({ id }) => ({ id, location: 'eastus' })),
+      { id: CENTRAL, location: 'eastus' },
+    ]);
+    const message = 'The current tenant is not authorized to access linked subscription.';
+    azure.faults.add(
+      fault({
+        method: 'PATCH',
+        path: refused.id,
+        status: 403,
+        body: { error: { code: 'LinkedAuthorizationFailed', message } },
+      }),
+    );
+    const app = anApp(azure, { ...central, SCOPES: `${root},${other}` });
+    const coverage = await resolveScopes(app.clients, app.settings.scopes, []);
+    const context = {
+      ...{ app, scopes: coverage.scopes, identities: goalIdentities(app), exclusive: exclusive() },
+      contests: contestHistory(app, coverage),
+    };
+
+    const reasons: string[] = [];
+    for (const vm of [refused, good]) {
+      const found = { vm, location: 'eastus', groupManagedBy: async () => '' };
+      reasons.push((await remediateVm(context, found)).outcome.reason);
+    }
+
+    assert.deepEqual(reasons, ['identity-forbidden', 'goal-added']);
   });
 
   it('a region logs it once, with the next step', async () => {

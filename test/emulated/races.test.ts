@@ -7,7 +7,7 @@ import type { App } from '../../src/app.ts';
 import { FRESH_MS } from '../../src/azure/freshReadings.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
-import { anApp, azureForEachTest, vmIn } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
 import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 
 const azure = await azureForEachTest();
@@ -107,6 +107,55 @@ describe('a VM deleted and made again between reading and writing, with the same
     assert.match(outcome?.detail ?? '', /deleted and made again .* system-assigned identity off/);
     assert.match(outcome?.next ?? '', new RegExp(vm.id));
   });
+});
+
+describe('a VM that Azure gives no ETag for', () => {
+  for (const [wait, ms] of [
+    ['shorter', FRESH_MS / 8],
+    ['longer', 2 * FRESH_MS],
+  ] as const) {
+    it(`keeps the system identity it got while Azure put the write off, ${wait} than a reading is fresh`, async () => {
+      const vm = vmIn(SUBSCRIPTION, 'vm');
+      await azure.seed([vm]);
+      const app = anApp(azure);
+      const headers = { 'retry-after-ms': String(ms / app.clock.speed) };
+      azure.faults.add({
+        method: 'PATCH',
+        path: 'virtualMachines',
+        times: 1,
+        status: 429,
+        headers,
+        latencyMs: 0,
+      });
+      app.clients.compute(SUBSCRIPTION).pipeline.addPolicy(
+        {
+          name: 'noETagAndRival',
+          async sendRequest(request, next) {
+            const response = await next(request);
+            if (response.status === 429) switchSystemOn(vm.id);
+            if (request.method !== 'GET') return response;
+            const { etag: _, ...body } = JSON.parse(response.bodyAsText ?? '{}');
+            response.headers.delete('etag');
+            return { ...response, bodyAsText: JSON.stringify(body) };
+          },
+        },
+        { afterPhase: 'Retry' },
+      );
+
+      const { tally } = await sweep(app);
+
+      const { type, principalId } = azure.store.get(vm.id)?.resource.identity ?? {};
+      assert.deepEqual([type, principalId], ['SystemAssigned, UserAssigned', 'theirs']);
+      assert.deepEqual(tally.assigned, { 'goal-added': 1 });
+      assert.equal(callsTo(azure, /PATCH/, VM_PATH), 2);
+    });
+  }
+
+  function switchSystemOn(id: string): void {
+    const { resource } = azure.store.get(id) ?? assert.fail();
+    const identity = { type: 'SystemAssigned', principalId: 'theirs', tenantId: 'theirs' };
+    azure.store.put({ ...resource, identity });
+  }
 });
 
 function usersOf(...names: string[]) {

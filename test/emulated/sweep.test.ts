@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
 import type { ArmIdentity } from '../../emulator/state/armResource.ts';
+import { resolveScopes } from '../../src/azure/scopeResolution.ts';
+import { GOAL_MISSING } from '../../src/azure/verdictsKql.ts';
+import { vmIds } from '../../src/azure/vmLists.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
@@ -315,6 +318,20 @@ describe('one bad thing does not stop the rest:', () => {
       summary.problems.map(({ reason }) => reason),
       ['identity-unlocked'],
     );
+    assert.match(summary.problems[0]?.next ?? '', /^Grant Microsoft.Authorization\/locks\/write /);
+  });
+
+  it('a lock that cannot be made for now: nobody is told to grant what is granted', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);
+    azure.faults.add({ method: 'PUT', path: '/locks/', times: 99, status: 503, headers: {}, latencyMs: 0 });
+
+    const { byName, summary } = await run();
+
+    assert.equal(byName.get('vm')?.outcome, 'assigned');
+    assert.deepEqual(
+      summary.problems.map(({ reason, next }) => [reason, next]),
+      [['identity-unlocked', 'The next sweep tries again. Or set LOCK_IDENTITIES=false.']],
+    );
   });
 
   it('one scope of two that does not exist', async () => {
@@ -431,5 +448,20 @@ describe('a subscription of several pages', () => {
 
     assert.equal(total(summary.tally, 'assigned'), 2500);
     assert.equal(new Set(reports.map(({ vm }) => vm.id)).size, reports.length);
+  });
+
+  it('is listed from either end, so that VMs that fail each time do not stand before the others always', async () => {
+    await azure.seed(Array.from({ length: 1500 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${1000 + n}`)));
+    const { clients, settings } = anApp(azure);
+    const coverage = await resolveScopes(clients, settings.scopes, []);
+    const wanted = { verdicts: [GOAL_MISSING] };
+    const listed = async (random: number) => {
+      const pages = vmIds(clients, coverage, settings, wanted, [SUBSCRIPTION], 0, () => random);
+      const found = (await Array.fromAsync(pages)).flat().map(({ vm }) => vm.name);
+      return [found[0], found.at(-1), new Set(found).size];
+    };
+
+    assert.deepEqual(await listed(0.49), ['vm-1000', 'vm-2499', 1500]);
+    assert.deepEqual(await listed(0.5), ['vm-2499', 'vm-1000', 1500]);
   });
 });

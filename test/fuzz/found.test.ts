@@ -9,8 +9,9 @@ import { queryPages } from '../../src/azure/resourceGraph.ts';
 import { staysAt } from '../../src/azure/staysAt.ts';
 import { countsOf } from '../../src/azure/throttleAnswer.ts';
 import { createIdentity } from '../../src/domain/azCommands.ts';
-import { count, emptyTally } from '../../src/domain/outcome.ts';
+import { count, emptyTally, nextStep, outcome } from '../../src/domain/outcome.ts';
 import { printableJson } from '../../src/domain/printable.ts';
+import { reasons } from '../../src/domain/reasons.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
@@ -51,6 +52,18 @@ describe('text that is a name every object has', () => {
     count(tally, { outcome: 'failed', reason: 'constructor' } as never, 2);
 
     assert.deepEqual(Object.entries(tally.failed), [['constructor', 2]]);
+  });
+});
+
+describe('text that is a pattern of what is put in', () => {
+  it('is put into a next step as it is', () => {
+    const [before, after] = reasons.failed['identity-missing'].next.split('{identity}');
+    for (const goal of ["$'", '$`', '$&', '$$', '{vm}']) {
+      assert.equal(
+        nextStep(outcome('failed', 'identity-missing'), aVmId(), goal),
+        `${before}${goal}${after}`,
+      );
+    }
   });
 });
 

@@ -67,7 +67,7 @@ describe('every query shipped, by Microsoft’s own analysis with the tables giv
     'wanted count': countWantedQuery(filter, { verdicts: ['goal-missing'], onlyUserAssigned: 0 }),
     'one VM': oneVmQuery(filter, SOME_VM),
     'renewal count': renewalCountQuery(filter, 'eastus'),
-    'renewal ids': renewalIdsQuery(filter, 'eastus'),
+    'renewal ids': renewalIdsQuery(filter, 'eastus', 'desc'),
     renewals: renewalsQuery(filter, 'goal-missing'),
     identities: identitiesQuery('built-in-identity-rg', ['built-in-identity-eastus']),
     'unknown identities': unknownIdentitiesQuery(filter.groups),

@@ -220,12 +220,13 @@ describe('what needs a person', () => {
     assert.deepEqual([problems, rows], [[], []]);
   });
 
-  it('keeps an unlocked identity for a week, and an unread region while VMs there lack their identity', () => {
+  it('keeps an unlocked identity for a week, and what else was noted while VMs of the region lack their identity', () => {
     const noted = (reason: string, more = {}) =>
       someNotes([], { problems: [{ subject: reason, reason, detail: 'd', next: 'n' }], ...more });
     const notes = [
       noted('identity-unlocked'),
       noted('region-unread', { location: 'westus' }),
+      noted('history-unread', { location: 'westus' }),
       noted('identity-unlocked', { location: 'westus', at: new Date(NOW - 8 * 24 * HOUR).toISOString() }),
     ];
 
@@ -235,7 +236,7 @@ describe('what needs a person', () => {
     );
     assert.deepEqual(
       aReport([aListedVm('a', { location: 'westus' })], { notes }).problems.map(({ reason }) => reason),
-      ['identity-unlocked', 'region-unread'],
+      ['identity-unlocked', 'region-unread', 'history-unread'],
     );
   });
 

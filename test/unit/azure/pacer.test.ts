@@ -249,6 +249,17 @@ describe('what Azure says', () => {
     assert.equal(await free(clock, pacer), 140 - 1 - 50 - 59);
   });
 
+  it('of one of many that went at once does not give away what the others took', async () => {
+    const clock = steppedClock();
+    const pacer = createPacer(clock, SHARE, () => 0);
+    const [first] = await Promise.all(Array.from({ length: 51 }, () => write(pacer, '')));
+
+    // Others have used 59.
+    first?.count('armWrites', { remaining: 140 });
+
+    assert.equal(await free(clock, pacer), 140 - 1 - 50 - 59);
+  });
+
   it('of an older request changes nothing once a newer one was answered', async () => {
     const clock = steppedClock();
     const pacer = createPacer(clock, SHARE, () => 0);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createHttpHeaders, createPipelineRequest, type PipelineResponse } from '@azure/core-rest-pipeline';
-import { inRegion, urgently } from '../../../src/azure/callContext.ts';
+import { inRegion, restingOn, urgently } from '../../../src/azure/callContext.ts';
 import { createPacer } from '../../../src/azure/pacer.ts';
-import { pacing } from '../../../src/azure/pacing.ts';
+import { pacing, turnToWrite } from '../../../src/azure/pacing.ts';
+import { lanesOf } from '../../../src/domain/throttleLimits.ts';
 import { type BucketServer, bucketServer } from '../../bucketServer.ts';
 import { pacedPipeline } from '../../pacedPipeline.ts';
 import { type SteppedClock, steppedClock } from '../../steppedClock.ts';
@@ -263,6 +264,33 @@ describe('a 429', () => {
 
     assert.equal((await refused).status, 429);
     assert.equal(asked.length, 1);
+  });
+});
+
+describe('a write in its turn', () => {
+  it('is counted from when it left, though it was let go long before', async () => {
+    const clock = steppedClock(0);
+    const pacer = createPacer(clock, SHARE, () => 0);
+    const policy = pacing(pacer, clock);
+    const group = 'https://x/subscriptions/s/resourceGroups/g';
+    const vm = `${group}/providers/Microsoft.Compute/virtualMachines/v`;
+    // What is left, Azure says.
+    const headers = createHttpHeaders({ 'x-ms-ratelimit-remaining-subscription-writes': '140' });
+    const request = createPipelineRequest({ method: 'PATCH', url: vm });
+    const turn = await turnToWrite(pacer, vm, 'eastus');
+    await clock.advance(5000);
+    const reading = { at: 0, stillHolds: async () => true };
+    await restingOn(reading, turn, () =>
+      policy.sendRequest(request, async () => ({ request, status: 200, headers })),
+    );
+
+    let free = 0;
+    const another = { ...lanesOf('PUT', group), urgent: false, again: false };
+    for (let n = 0; n < 200; n++) void pacer.enter(another).then(() => free++);
+    await clock.advance(0);
+
+    // 60 of Azure's bucket are always left to others.
+    assert.equal(free, 140 - 60);
   });
 });
 
