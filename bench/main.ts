@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { compared } from './baselines.ts';
 import { coldStart } from './coldStart.ts';
 import { efficiency } from './efficiency.ts';
+import { emulator } from './emulator.ts';
 import { events } from './events.ts';
 import { neighbour } from './neighbour.ts';
 import { races } from './races.ts';
@@ -19,6 +20,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   events,
   coldStart,
   races,
+  emulator,
 };
 const SIZED = ['efficiency', 'steady'];
 const QUICK = ['efficiency', 'neighbour', 'steady'];
@@ -34,7 +36,7 @@ ${Object.entries(scenarios)
   .join('\n')}
 
   --quick       small fleets, under two minutes; without scenarios: ${QUICK.join(', ')}
-  --size VMS    this fleet instead of the usual ones, in efficiency and steady; may be given more than once
+  --size VMS    this fleet instead of the usual ones, in efficiency, steady and emulator; may be given more than once
   --show        print what was measured last and measure nothing
   --json        print figures as JSON, not as tables
   --help

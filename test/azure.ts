@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { after, afterEach, beforeEach } from 'node:test';
+import { after, afterEach, beforeEach, type TestContext } from 'node:test';
 import tls from 'node:tls';
 import { type Azure, type AzureOptions, startAzure } from '../emulator/azure.ts';
 import { type App, createApp } from '../src/app.ts';
@@ -16,15 +16,29 @@ export async function anAzure(options: AzureOptions = {}): Promise<Azure> {
   });
   const authority = readFileSync(azure.caFile, 'utf8');
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), authority]);
-  // The managed-identity credential reads these from the process, wherever its client was told to go.
-  process.env.IDENTITY_ENDPOINT = azure.identityEndpoint;
-  process.env.IDENTITY_HEADER = azure.identityHeader;
+  signInAt(azure);
   return azure;
 }
 
-/** The embedded Azure of a whole test file, empty at the start of each test. Call it once, outside of tests. */
-export async function azureForEachTest(): Promise<Azure> {
-  const azure = await anAzure();
+// The managed-identity credential reads these from the process, wherever its client was told to go.
+function signInAt({ identityEndpoint, identityHeader }: Azure): void {
+  process.env.IDENTITY_ENDPOINT = identityEndpoint;
+  process.env.IDENTITY_HEADER = identityHeader;
+}
+
+/** One more embedded Azure, for one test. However that ends, it is closed and the process signs in at `azure` again. */
+export async function anotherAzure(t: TestContext, azure: Azure, options: AzureOptions): Promise<Azure> {
+  const another = await anAzure(options);
+  t.after(() => {
+    signInAt(azure);
+    return another.close();
+  });
+  return another;
+}
+
+/** The embedded Azure of a whole test file, as `anAzure`, empty at the start of each test. Call it once, outside of tests. */
+export async function azureForEachTest(options: AzureOptions = {}): Promise<Azure> {
+  const azure = await anAzure(options);
   after(() => azure.close());
   beforeEach(() => azure.store.clear());
   afterEach(() => {
@@ -62,6 +76,9 @@ export interface Line {
   readonly properties: Properties;
 }
 
+/** A log that nobody reads. */
+export const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 /** A log that remembers. `bad` are its warnings and errors. */
 export function aLog(): Log & { lines: Line[]; bad(): Line[] } {
   const lines: Line[] = [];
@@ -85,6 +102,11 @@ export function vmIn(subscriptionId: string, name: string, more: Record<string, 
     location: 'eastus',
     ...more,
   };
+}
+
+/** A ReadOnly lock on a VM, so that no write of it is let through. */
+export function lockOn({ id }: { readonly id: string }) {
+  return { id: `${id}/providers/Microsoft.Authorization/locks/l`, properties: { level: 'ReadOnly' } };
 }
 
 /** How many calls the journal has whose method and path match. */

@@ -2,22 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { total } from '../../src/domain/outcome.ts';
-import type { Log } from '../../src/log.ts';
 import type { RegionMessage } from '../../src/queues.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
-import { anApp, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, lockOn, quiet, VM_PATH, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
 const azure = await azureForEachTest();
-
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const lockOn = ({ id }: { id: string }) => ({
-  id: `${id}/providers/Microsoft.Authorization/locks/l`,
-  properties: { level: 'ReadOnly' },
-});
 
 /** VMs, some of which no write gets through to. */
 async function seedFleet(vms: readonly { region: string; subscription: string; locked: boolean }[]) {
@@ -33,11 +26,11 @@ async function seedFleet(vms: readonly { region: string; subscription: string; l
 async function runChains(settings: Record<string, string>, budgetMs: number): Promise<number> {
   const one = shared(anApp(azure, settings));
   let runs = 0;
-  for (const message of await startSweep(one, silent)) {
+  for (const message of await startSweep(one, quiet)) {
     let next: RegionMessage | undefined = message;
     for (; next && runs < 100; runs++) {
       // More each time, so that a slow machine comes to an end, too.
-      next = await workRegion(one, next, silent, { redelivered: false, budgetMs: budgetMs * (1 + runs / 5) });
+      next = await workRegion(one, next, quiet, { redelivered: false, budgetMs: budgetMs * (1 + runs / 5) });
     }
   }
   return runs;

@@ -2,23 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
-import { anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { after, beforeEach, describe, it } from 'node:test';
+import { azureForEachTest, callsTo, lockOn, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(async () => {
-  azure.faults.clear();
-  azure.journal.clear();
-  azure.store.clear();
-  await azure.seed([vmIn(SUBSCRIPTION, 'vm-a'), vmIn(SUBSCRIPTION, 'vm-b')]);
-});
+const azure = await azureForEachTest();
+beforeEach(() => azure.seed([vmIn(SUBSCRIPTION, 'vm-a'), vmIn(SUBSCRIPTION, 'vm-b')]));
 
 const cli = (args: string[], env: Record<string, string | undefined> = {}) => cliAgainst(azure, args, env);
 
@@ -39,12 +29,7 @@ describe('vm-identity sweep', () => {
   });
 
   it('exits 1 when a VM failed, and names the next step', async () => {
-    await azure.seed([
-      {
-        id: `${vmIn(SUBSCRIPTION, 'vm-a').id}/providers/Microsoft.Authorization/locks/l`,
-        properties: { level: 'ReadOnly' },
-      },
-    ]);
+    await azure.seed([lockOn(vmIn(SUBSCRIPTION, 'vm-a'))]);
 
     const { code, stdout } = await cli(['sweep', '--json']);
 
@@ -151,8 +136,10 @@ describe('vm-identity report', () => {
     await cli(['sweep', '--json']);
 
     const json = await cli(['report', '--format', 'json', '--output', '-', '--all']);
-    const csv = await cli(['report', '--format', 'csv', '--output', '-']);
+    const csv = await cli(['report', '--format', 'csv', '--output', '-', '--all']);
+    const without = await cli(['report', '--format', 'csv', '--output', '-']);
 
+    assert.deepEqual([json.code, csv.code, without.code], [0, 0, 0]);
     const { tenant, rows } = JSON.parse(json.stdout);
     assert.equal(tenant.compliant, 2);
     assert.deepEqual(
@@ -166,7 +153,13 @@ describe('vm-identity report', () => {
         ['vm-b', 'goal-present', ['built-in-identity-eastus']],
       ],
     );
-    assert.equal(csv.stdout.trim().split('\r\n').length, 1);
+    const [header, ...vms] = csv.stdout.split('\r\n');
+    assert.match(header ?? '', /^\ufeff"State","Reason","VM",/);
+    assert.deepEqual(
+      vms.map((line) => line.split(',').slice(0, 3).join()),
+      ['"compliant","goal-present","vm-a"', '"compliant","goal-present","vm-b"', ''],
+    );
+    assert.equal(without.stdout, `${header}\r\n`);
   });
 
   it('exits 1 when something needs a person', async () => {
@@ -191,23 +184,27 @@ describe('vm-identity report', () => {
 });
 
 describe('--help is complete and exits 0:', () => {
-  it('the commands, exit codes and examples', async () => {
-    const { code, stdout } = await cli(['--help']);
-
-    assert.equal(code, 0);
-    for (const command of ['plan', 'sweep', 'explain', 'rollback', 'report']) {
-      assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
-    }
-    assert.match(stdout, /Exit codes:\n {2}0 [\s\S]*130[\s\S]*Examples:/);
-  });
-
   const options: Record<string, RegExp[]> = {
     plan: [/--json/, /--limit/],
     sweep: [/--json/],
     explain: [/--json/, /<vm id>/],
+    doctor: [/--json/],
     report: [/--format/, /--output/, /--all/],
     rollback: [/--yes/, /--json/, /--limit/, /EFFECT of the app/],
   };
+
+  it('the commands, exit codes and examples', async () => {
+    const { code, stdout } = await cli(['--help']);
+
+    assert.equal(code, 0);
+    const [, commands = ''] = /Commands:\n([\s\S]*?)\n\n/.exec(stdout) ?? [];
+    assert.deepEqual(
+      [...commands.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name).sort(),
+      ['help', ...Object.keys(options)].sort(),
+    );
+    assert.match(stdout, /Exit codes:\n {2}0 [\s\S]*130[\s\S]*Examples:/);
+  });
+
   for (const [command, expected] of Object.entries(options)) {
     it(command, async () => {
       const { code, stdout } = await cli([command, '--help']);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ManagedIdentityCredential } from '@azure/identity';
-import type { Azure } from '../../emulator/azure.ts';
 import type { App } from '../../src/app.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
@@ -13,25 +12,18 @@ import { planRollback, rollback } from '../../src/remediation/rollback.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
 import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 
 const HOUR = 3_600_000;
 const RIVAL = '99999999-0000-4000-8000-000000000001';
 const goal = regionalIdentity('eastus');
-let azure: Azure;
+const azure = await azureForEachTest();
 let number = 0;
 let vm: { id: string };
 let name: string;
 
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
 beforeEach(async () => {
-  azure.store.clear();
-  azure.journal.clear();
-  azure.faults.clear();
   // Of a name of its own each time, since what happened to it is remembered.
   name = `vm-${number++}`;
   vm = vmIn(SUBSCRIPTION, name);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { remediator, TENANT_ID } from '../../emulator/arm/principals.ts';
-import type { Azure } from '../../emulator/azure.ts';
 import { READ_EVENTS } from '../../src/azure/systemTopics.ts';
 import { identityId } from '../../src/domain/resourceId.ts';
-import { anAzure, callsTo, vmIn, WRITE } from '../azure.ts';
+import { azureForEachTest, callsTo, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 import { customRole, grant, roleOfList } from '../role.ts';
@@ -32,25 +31,16 @@ const routeIn = (scope: string, more: { resourceId?: string; provisioningState?:
 });
 const named = (id: string, displayName: string) => ({ id, properties: { displayName } });
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-beforeEach(async () => {
-  azure.store.clear();
-  await azure.seed([
+const azure = await azureForEachTest();
+beforeEach(() =>
+  azure.seed([
     named(root, 'Shop'),
     named(other, 'Legacy'),
     vmIn(SUBSCRIPTION, 'a'),
     vmIn(OTHER_SUBSCRIPTION, 'b', { location: 'westeurope' }),
     ...[root, other].flatMap((scope) => [topicIn(scope), routeIn(scope)]),
-  ]);
-});
-afterEach(() => {
-  azure.journal.clear();
-  azure.faults.clear();
-});
+  ]),
+);
 
 const doctor = (env: Record<string, string | undefined> = {}, ...args: string[]) =>
   cliAgainst(azure, ['doctor', ...args], env);

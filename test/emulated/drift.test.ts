@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { beforeEach, describe, it } from 'node:test';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import type { Log } from '../../src/log.ts';
@@ -15,14 +14,10 @@ import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, quiet, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
+const azure = await azureForEachTest();
 
 const goal = regionalIdentity('eastus');
 const lock = `${goal}/providers/Microsoft.Authorization/locks/CanNotDeleteLock-built-in-identity-eastus`;
@@ -33,11 +28,8 @@ const vms = [
     identity: { type: 'SystemAssigned, UserAssigned', userAssignedIdentities: { [otherIdentity()]: {} } },
   }),
 ];
-const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 beforeEach(async () => {
-  azure.store.clear();
-  azure.faults.clear();
   await azure.seed([{ id: otherIdentity(), location: 'eastus' }, ...vms]);
   await sweep(anApp(azure));
   azure.journal.clear();
@@ -97,8 +89,8 @@ describe('a regional identity that was deleted', () => {
     await recreate();
     const one = shared(anApp(azure));
 
-    const messages = await startSweep(one, silent);
-    for (const message of messages) await workRegion(one, message, silent, { redelivered: false });
+    const messages = await startSweep(one, quiet);
+    for (const message of messages) await workRegion(one, message, quiet, { redelivered: false });
 
     assert.deepEqual(
       messages.map(({ location }) => location),
@@ -222,7 +214,7 @@ describe('a lock that was removed', () => {
   it('is put back by the timer', async () => {
     remove(lock);
     const said: string[] = [];
-    const log: Log = { ...silent, warn: (message) => said.push(message) };
+    const log: Log = { ...quiet, warn: (message) => said.push(message) };
 
     assert.deepEqual(await startSweep(shared(anApp(azure)), log), []);
 

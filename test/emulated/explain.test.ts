@@ -4,7 +4,7 @@ import { generateFleet } from '../../emulator/fleet/generate.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import { explainVm } from '../../src/remediation/explainVm.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import { anApp, anAzure, azureForEachTest, callsTo, vmIn, WRITE } from '../azure.ts';
+import { anApp, anotherAzure, azureForEachTest, callsTo, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
@@ -109,14 +109,7 @@ describe('explainVm', () => {
   }
 
   it('says how far Resource Graph is behind the VM', async (t) => {
-    const stale = await anAzure({ graphLagSeconds: 3600 });
-    t.after(async () => {
-      await stale.close();
-      Object.assign(process.env, {
-        IDENTITY_ENDPOINT: azure.identityEndpoint,
-        IDENTITY_HEADER: azure.identityHeader,
-      });
-    });
+    const stale = await anotherAzure(t, azure, { graphLagSeconds: 3600 });
     await stale.seed([vm]);
     await sweep(anApp(stale));
     const id = parseVmId(vm.id);

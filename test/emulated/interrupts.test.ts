@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Azure } from '../../emulator/azure.ts';
-import { anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { beforeEach, describe, it } from 'node:test';
+import { azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
 import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { jsonLines, startCli } from '../cli.ts';
+import { until } from '../until.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
+const azure = await azureForEachTest();
 
 const VMS = 60;
 const goal = regionalIdentity('eastus');
 
-beforeEach(async () => {
-  azure.store.clear();
-  azure.journal.clear();
-  azure.faults.clear();
-  azure.faults.add({ method: 'PATCH', path: 'virtualMachines', times: 1000, headers: {}, latencyMs: 400 });
-});
+beforeEach(() =>
+  azure.faults.add({ method: 'PATCH', path: 'virtualMachines', times: 1000, headers: {}, latencyMs: 400 }),
+);
 
 const seed = (identity?: object) =>
   azure.seed(
@@ -28,9 +20,7 @@ const seed = (identity?: object) =>
   );
 const patched = () =>
   azure.journal.calls().filter(({ method, path }) => method === 'PATCH' && VM_PATH.test(path));
-const untilWriting = async () => {
-  while (callsTo(azure, /GET/, VM_PATH) === 0) await delay(5);
-};
+const untilWriting = () => until('a VM was read', () => callsTo(azure, /GET/, VM_PATH) > 0);
 
 describe('Ctrl-C', () => {
   it('lets a sweep finish what it began, and says how many VMs were not looked at', async () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
+import { it } from 'node:test';
 import fc from 'fast-check';
-import type { Azure } from '../../emulator/azure.ts';
 import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
 import { countVms } from '../../src/azure/inventory.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
@@ -10,13 +9,9 @@ import { type ListedVm, listVms, vmIds } from '../../src/azure/vmLists.ts';
 import { decide } from '../../src/domain/decide.ts';
 import { parseVmId } from '../../src/domain/resourceId.ts';
 import { vmIdentity } from '../../src/domain/vmIdentity.ts';
-import { anApp, anAzure } from '../azure.ts';
+import { anApp, azureForEachTest } from '../azure.ts';
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
+const azure = await azureForEachTest();
 
 const [first, second] = [subscriptionNumber(1), subscriptionNumber(2)];
 const own = {

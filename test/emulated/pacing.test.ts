@@ -5,11 +5,16 @@ import { patchVmIdentity, readVm } from '../../src/azure/virtualMachines.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { parseIdentityId } from '../../src/domain/resourceId.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import { anApp, anAzure, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { anApp, anotherAzure, azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
 import { aVmId, OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+import { until } from '../until.ts';
 
 const azure = await azureForEachTest();
 
+// Whoever is not held must have come through by then, however busy the machine.
+const HELD_MS = '3000';
+// By a faster clock that would be more than the app waits.
+const machinesTime = { EMBEDDED_AZURE_CLOCK: '' };
 const none = { type: 'SystemAssigned', userAssignedIdentities: {} } as never;
 const refusedOnce = (method: 'GET' | 'PATCH' | 'PUT' | 'POST', path: string, more: object) =>
   azure.faults.add({ method, path, times: 1, status: 429, latencyMs: 0, headers: {}, ...more });
@@ -36,16 +41,16 @@ describe('a refusal through the real clients', () => {
       vmIn(SUBSCRIPTION, 'other-region', { location: 'westus' }),
       vmIn(OTHER_SUBSCRIPTION, 'other-subscription'),
     ]);
-    const { clients } = anApp(azure);
+    const { clients } = anApp(azure, machinesTime);
     const update = (name: string, subscription: string, location: string) =>
       patchVmIdentity(clients, aVmId(name, 'rg-app', subscription), location, none, undefined);
     refusedOnce('PATCH', '/refused$', {
-      headers: { 'retry-after-ms': '400' },
+      headers: { 'retry-after-ms': HELD_MS },
       body: compute('UpdateVMSubscriptionMaximum'),
     });
 
     const refused = update('refused', SUBSCRIPTION, 'eastus');
-    await until(() => clients.throttled.writes === 1);
+    await until('the refusal is known', () => clients.throttled.writes === 1);
     const same = update('same-region', SUBSCRIPTION, 'eastus');
     await readVm(clients, aVmId('same-region'));
     await update('other-region', SUBSCRIPTION, 'West US');
@@ -63,16 +68,16 @@ describe('a refusal through the real clients', () => {
       return createIdentity(clients, id ?? assert.fail(), location, {});
     };
     await azure.seed([vmIn(SUBSCRIPTION, 'vm', { group: 'rg' })]);
-    const { clients } = anApp(azure);
+    const { clients } = anApp(azure, machinesTime);
     refusedOnce('PUT', '/refused$', {
-      headers: { 'retry-after-ms': '400' },
+      headers: { 'retry-after-ms': HELD_MS },
       body: {
         error: { code: '429', message: `throttled because subscription ${SUBSCRIPTION} has issued too many` },
       },
     });
 
     const refused = make('refused', 'eastus');
-    await until(() => clients.throttled.writes === 1);
+    await until('the refusal is known', () => clients.throttled.writes === 1);
     const same = make('same-region', 'eastus');
     await make('other-region', 'westus');
     await Promise.all([refused, same]);
@@ -104,14 +109,7 @@ describe('a refusal through the real clients', () => {
 
 describe('a sped-up embedded Azure', () => {
   it('is worked with at its own speed: pace, waits and the wait before confirming', async (t) => {
-    const fast = await anAzure({ speed: 200, operationScale: 1 });
-    t.after(async () => {
-      await fast.close();
-      Object.assign(process.env, {
-        IDENTITY_ENDPOINT: azure.identityEndpoint,
-        IDENTITY_HEADER: azure.identityHeader,
-      });
-    });
+    const fast = await anotherAzure(t, azure, { speed: 200, operationScale: 1 });
     await fast.seed(Array.from({ length: 300 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`)));
     const app = anApp(fast, { CONFIRM_AFTER_SECONDS: '12' });
 
@@ -125,7 +123,3 @@ describe('a sped-up embedded Azure', () => {
     assert.ok(tookMs > ((300 - 127) / 7) * 1000, `${tookMs} ms of the embedded Azure`);
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}

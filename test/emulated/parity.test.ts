@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import { generateFleet, subscriptionNumber } from '../../emulator/fleet/generate.ts';
 import type { ArmIdentity, ArmResource } from '../../emulator/state/armResource.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
-import { anApp, anAzure } from '../azure.ts';
+import { anApp, azureForEachTest } from '../azure.ts';
 
 const FLEET = { vms: 5400, subscriptions: 3 };
 const CENTRAL = `/subscriptions/${subscriptionNumber(2)}/resourceGroups/rg-identities/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-backup`;
@@ -56,11 +55,7 @@ function afterPolicy(identity: ArmIdentity | undefined, goal: string): { type: s
   };
 }
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
+const azure = await azureForEachTest();
 
 const vms = () => [...azure.store.list('microsoft.compute/virtualmachines')].map(({ resource }) => resource);
 const state = (identity: ArmIdentity | undefined) => ({
@@ -81,7 +76,6 @@ function isLeftAlone(vm: ArmResource): boolean {
 describe('after one sweep of 5,400 VMs of every shape, each VM is as the built-in policy would have left it', () => {
   for (const [name, { settings, identityOf }] of Object.entries(modes)) {
     it(name, async () => {
-      azure.store.clear();
       await azure.seed(generateFleet(FLEET));
       const before = new Map(vms().map((vm) => [vm.id, vm]));
 

@@ -14,6 +14,7 @@ import { cliAgainst, jsonLines } from '../cli.ts';
 const azure = await azureForEachTest();
 
 const cli = (args: string[], env = {}) => cliAgainst(azure, args, env);
+const threeHundred = Array.from({ length: 300 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`));
 const identityIn = (subscription: string, name: string, group = 'built-in-identity-rg') => ({
   id: `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`,
   location: 'eastus',
@@ -146,6 +147,18 @@ describe('planWrites', () => {
     }
   });
 
+  it('knows how long it takes at Azure’s pace, and in how many sweeps', async () => {
+    await azure.seed(threeHundred);
+
+    const { makespan, sweeps } = await planWrites(anApp(azure, { MAX_ASSIGNMENTS_PER_SWEEP: '100' }));
+
+    // Of 250 reads at once and 25 a second 70 % are ours: 600 reads of the VMs take (600 - 175) / 17.5 s. The 303 writes
+    // take less, (303 - 140) / 7 s, and the 300 assignments (300 - 210) / 10.5 s.
+    assert.equal(makespan.seconds, 425 / 17.5);
+    assert.equal(makespan.heldBackBy?.name, 'Resource Manager reads');
+    assert.equal(sweeps, 3);
+  });
+
   it('goes on where the locks cannot be read', async () => {
     await azure.seed([vmIn(SUBSCRIPTION, 'a'), identityIn(SUBSCRIPTION, 'built-in-identity-eastus')]);
     azure.faults.add({
@@ -216,7 +229,24 @@ describe('vm-identity plan', () => {
     assert.match(stdout, /becomes the default: 1 VM\./);
     assert.match(stdout, /take the default away \(single-identity\): 1 VM\./);
     assert.match(stdout, /create group, create identity, lock identity, assign/);
+    assert.match(stdout, /Writes: 5, .*At Azure's pace within a minute/);
     assert.match(stdout, /EFFECT is Disabled: nothing of this is done/);
+  });
+
+  it('says how long it takes at Azure’s pace, what holds it back, and how many sweeps it takes', async () => {
+    await azure.seed(threeHundred);
+    const settings = { MAX_ASSIGNMENTS_PER_SWEEP: '100' };
+
+    const text = await cli(['plan'], settings);
+    const json = await cli(['plan', '--json', '--limit', '1'], settings);
+
+    assert.match(
+      text.stdout,
+      /At Azure's pace at least 25 s, held back by Resource Manager reads \(250 at once, then 25\.0\/s, of which 70 % are ours\)\./,
+    );
+    assert.match(text.stdout, /MAX_ASSIGNMENTS_PER_SWEEP is 100, so that it takes 3 sweeps\./);
+    const { plan } = jsonLines(json.stdout).at(-1);
+    assert.deepEqual([plan.seconds, plan.heldBackBy, plan.sweeps], [25, 'Resource Manager reads', 3]);
   });
 
   it('exits 1 and says what to do about identities that VMs carry and that are gone', async () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import { actions, actionsUsed } from '../../src/azure/actions.ts';
 import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { remediatorRole as remediatorRoleName } from '../../src/domain/azCommands.ts';
@@ -10,7 +9,7 @@ import { shared } from '../../src/remediation/shared.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
-import { aLog, anApp, anAzure, vmIn } from '../azure.ts';
+import { aLog, anApp, azureForEachTest, vmIn } from '../azure.ts';
 import {
   customRole,
   grant,
@@ -28,12 +27,7 @@ const OUTSIDE = '30000000-0000-4000-8000-000000000009';
 const MANAGEMENT_GROUP = '/providers/Microsoft.Management/managementGroups/corp';
 const CENTRAL = identityId(OUTSIDE, 'rg-central', 'id-all');
 
-let azure: Azure;
-before(async () => {
-  azure = await anAzure();
-});
-after(() => azure.close());
-afterEach(() => azure.faults.clear());
+const azure = await azureForEachTest();
 
 const vms = [
   vmIn(FIRST, 'plain'),

@@ -8,7 +8,7 @@ import { vmIdentity } from '../../src/domain/vmIdentity.ts';
 import { planRollback, rollback } from '../../src/remediation/rollback.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
-import { anApp, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, lockOn, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
@@ -313,10 +313,7 @@ describe('vm-identity rollback', () => {
 
   it('exits 1 when a VM failed, with the next step', async () => {
     await seedTwo();
-    const { id } = vmIn(SUBSCRIPTION, 'vm-only');
-    await azure.seed([
-      { id: `${id}/providers/Microsoft.Authorization/locks/l`, properties: { level: 'ReadOnly' } },
-    ]);
+    await azure.seed([lockOn(vmIn(SUBSCRIPTION, 'vm-only'))]);
 
     const { code, stdout } = await cliAgainst(azure, ['rollback', '--yes']);
 

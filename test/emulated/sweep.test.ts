@@ -8,8 +8,9 @@ import { vmIds } from '../../src/azure/vmLists.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import type { VmReport } from '../../src/remediation/vm.ts';
-import { anApp, anAzure, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
+import { anApp, anotherAzure, azureForEachTest, callsTo, VM_PATH, vmIn, WRITE } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+import { until } from '../until.ts';
 
 const azure = await azureForEachTest();
 
@@ -119,19 +120,13 @@ describe('a sweep', () => {
   });
 
   it('waits for a new identity to be visible with one VM, while the others hold back', async (t) => {
-    const slow = await anAzure({ identityVisibleAfterSeconds: 3, speed: 10 });
-    t.after(() => slow.close());
+    const slow = await anotherAzure(t, azure, { identityVisibleAfterSeconds: 3, speed: 10 });
     await slow.seed(Array.from({ length: 20 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`)));
 
     const summary = await sweep(anApp(slow));
 
     assert.equal(total(summary.tally, 'assigned'), 20);
     assert.ok(callsTo(slow, /PATCH/, VM_PATH) <= 23, 'every VM was refused, not just the first');
-    await slow.close();
-    Object.assign(process.env, {
-      IDENTITY_ENDPOINT: azure.identityEndpoint,
-      IDENTITY_HEADER: azure.identityHeader,
-    });
   });
 
   it('AuditIfNotExists reports every VM that lacks its identity and writes nothing', async () => {
@@ -365,7 +360,7 @@ describe('other writers of the same VM', () => {
       latencyMs: 300,
     });
     const running = run();
-    await until(() => callsTo(azure, /GET/, VM_PATH) >= 1);
+    await until('the VM was read', () => callsTo(azure, /GET/, VM_PATH) >= 1);
     const { resource } = azure.store.get(id) ?? assert.fail();
     azure.store.put({ ...resource, identity: { type: 'SystemAssigned', principalId: 'p', tenantId: 't' } });
 
@@ -391,7 +386,7 @@ describe('other writers of the same VM', () => {
       latencyMs: 300,
     });
     const running = run();
-    await until(() => callsTo(azure, /GET/, VM_PATH) >= 1);
+    await until('the VM was read', () => callsTo(azure, /GET/, VM_PATH) >= 1);
     const { resource } = azure.store.get(id) ?? assert.fail();
     azure.store.put({
       ...resource,
@@ -435,10 +430,6 @@ describe('other writers of the same VM', () => {
     assert.ok(callsTo(azure, /PATCH/, VM_PATH) <= 6);
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
 
 describe('a subscription of several pages', () => {
   it('is swept whole, though VMs that were written leave the answer while it is paged through', async () => {

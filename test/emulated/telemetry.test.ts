@@ -1,39 +1,20 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import type { Envelope } from '../../emulator/ingestion/received.ts';
-import type { Log } from '../../src/log.ts';
-import { type Shared, shared } from '../../src/remediation/shared.ts';
-import { startSweep } from '../../src/remediation/startSweep.ts';
-import { workRegion } from '../../src/remediation/workRegion.ts';
+import type { Shared } from '../../src/remediation/shared.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
 import { common, events, metrics } from '../../src/telemetry/names.ts';
-import { FLUSH_MS, silent, startTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
-import { SUBSCRIPTION } from '../builders.ts';
-import { until } from '../hosted/hosted.ts';
+import { FLUSH_MS, silent, startTelemetry } from '../../src/telemetry/telemetry.ts';
+import { callsTo, quiet, VM_PATH, vmIn } from '../azure.ts';
+import { regionalIdentity, SUBSCRIPTION } from '../builders.ts';
+import { telemetryForEachTest } from '../telemetry.ts';
+import { until } from '../until.ts';
 
 const OPERATION = '0af7651916cd43dd8448eb211c80319c';
 const TRACE = `00-${OPERATION}-b7ad6b7169203331-00`;
-const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-// One of each in this process: OpenTelemetry's context is global, and the tokens of two Azures may be mixed up.
-let azure: Azure;
-let telemetry: Telemetry;
-before(async () => {
-  azure = await anAzure({ telemetry: 'keyless' });
-  telemetry = await startTelemetry(azure.env);
-});
-after(() => azure.close());
-afterEach(async () => {
-  azure.faults.clear();
-  await telemetry.flush();
-  azure.store.clear();
-  azure.journal.clear();
-  azure.received.clear();
-});
+const { azure, telemetry, aShared, sweepThrough } = await telemetryForEachTest();
 
-const aShared = (settings: Record<string, string> = {}): Shared => shared(anApp(azure, settings), telemetry);
 const ofType = (type: string) => azure.received.items().filter(({ data }) => data.baseType === type);
 const base = <T = Record<string, string>>(item: Envelope, part: string) =>
   (item.data.baseData[part] ?? {}) as T;
@@ -50,14 +31,8 @@ const sum = (values: readonly (number | undefined)[]) =>
 const fault = (path: string, more: { status?: number; latencyMs?: number; reset?: 'before' }) =>
   azure.faults.add({ method: '*', path, times: 1000, headers: {}, latencyMs: 0, ...more });
 
-/** A sweep from the timer to the end of all regions, as one operation, and everything sent. */
-async function wholeSweep(one: Shared): Promise<void> {
-  await telemetry.of({ traceParent: TRACE, functionName: 'sweep', invocationId: 'i-1' }, async () => {
-    for (const message of await startSweep(one, quiet, TRACE))
-      await workRegion(one, message, quiet, { redelivered: false });
-  });
-  await telemetry.flush();
-}
+const wholeSweep = (one: Shared) =>
+  sweepThrough(one, { origin: { traceParent: TRACE, functionName: 'sweep', invocationId: 'i-1' } });
 
 describe('a sweep', () => {
   const seedMixed = () =>
@@ -89,6 +64,13 @@ describe('a sweep', () => {
       told.map((item) => base(item, 'properties').vmId?.toLowerCase()).sort(),
       written.map(({ path }) => path.toLowerCase()).sort(),
     );
+    for (const item of told) {
+      const { location = '', goalIdentity } = base(item, 'properties');
+      const { attempts, durationMs = 0 } = measured(item);
+      assert.equal(goalIdentity, regionalIdentity(location));
+      assert.equal(attempts, 1);
+      assert.ok(durationMs > 0, `${durationMs} ms`);
+    }
   });
 
   it('counts as Azure does: VMs by state, and every call', async () => {
@@ -187,7 +169,7 @@ describe('a sweep', () => {
       vmIn(SUBSCRIPTION, 'unknown'),
     ]);
 
-    await wholeSweep(shared(anApp(azure, { EMBEDDED_AZURE_CLOCK: '' }), telemetry));
+    await wholeSweep(aShared({ EMBEDDED_AZURE_CLOCK: '' }));
 
     assert.equal(Math.round(measured(called('SweepBegun')[0] as Envelope).oldestMissingHours ?? 0), 5);
   });

@@ -1,38 +1,21 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import type { Azure } from '../../emulator/azure.ts';
+import { describe, it } from 'node:test';
 import { countVms } from '../../src/azure/inventory.ts';
-import type { Log } from '../../src/log.ts';
-import { type Shared, shared } from '../../src/remediation/shared.ts';
-import { startSweep } from '../../src/remediation/startSweep.ts';
-import { workRegion } from '../../src/remediation/workRegion.ts';
+import type { Shared } from '../../src/remediation/shared.ts';
 import { workVm } from '../../src/remediation/workVm.ts';
 import { type State, stateOf } from '../../src/report/standing.ts';
-import { startTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
-import { anApp, anAzure, vmIn } from '../azure.ts';
+import { lockOn, quiet, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { workbookQuery } from '../infra/workbook.ts';
+import { telemetryForEachTest } from '../telemetry.ts';
 import { askWorkspace } from '../workspace.ts';
 
-const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const everywhere = {
   Region: "'*'",
   Subscription: `'/subscriptions/${SUBSCRIPTION}','/subscriptions/${OTHER_SUBSCRIPTION}'`,
 };
 
-let azure: Azure;
-let telemetry: Telemetry;
-before(async () => {
-  azure = await anAzure({ telemetry: 'keyless' });
-  telemetry = await startTelemetry(azure.env);
-});
-after(() => azure.close());
-afterEach(() => {
-  azure.faults.clear();
-  azure.store.clear();
-  azure.received.clear();
-  azure.journal.clear();
-});
+const { azure, telemetry, aShared, sweepThrough } = await telemetryForEachTest();
 
 type Row = Record<string, unknown>;
 /** What a part of the workbook shows that asks the workspace. */
@@ -45,11 +28,6 @@ async function graph(one: Shared, name: string, values: Record<string, string> =
   const subscriptions = [SUBSCRIPTION, OTHER_SUBSCRIPTION];
   const options = { resultFormat: 'objectArray' as const };
   return (await one.app.clients.resourceGraph.resources({ query, subscriptions, options })).data as Row[];
-}
-async function sweepOf(one: Shared, work = true): Promise<void> {
-  const messages = await startSweep(one, quiet);
-  for (const message of work ? messages : []) await workRegion(one, message, quiet, { redelivered: false });
-  await telemetry.flush();
 }
 const lacking = (count: number, subscription = SUBSCRIPTION, more = {}) =>
   Array.from({ length: count }, (_, n) => vmIn(subscription, `vm-${n}`, more));
@@ -93,8 +71,8 @@ describe('the live compliance of the workbook', () => {
   })) {
     it(`is what the app itself counts, by subscription, region and reason, with ${what}`, async () => {
       await seedMixed();
-      const one = shared(anApp(azure, settings), telemetry);
-      await sweepOf(one, false);
+      const one = aShared(settings);
+      await sweepThrough(one, { work: false });
 
       const { policy, excludedScopes } = one.app.settings;
       const counted = await countVms(one.app.clients, await one.coverage(), policy, excludedScopes);
@@ -125,8 +103,8 @@ describe('the live compliance of the workbook', () => {
 
   it('has the percentage of the compliance report, and follows the region that is picked', async () => {
     await seedMixed();
-    const one = shared(anApp(azure), telemetry);
-    await sweepOf(one, false);
+    const one = aShared();
+    await sweepThrough(one, { work: false });
 
     const [all] = await graph(one, 'share');
     const [west] = await graph(one, 'share', { ...everywhere, Region: "'westus'" });
@@ -142,12 +120,12 @@ describe('the live compliance of the workbook', () => {
 
   it('lists the VMs of a reason with their goal, and is live: what was mended is gone', async () => {
     await azure.seed(lacking(2));
-    const one = shared(anApp(azure), telemetry);
+    const one = aShared();
     const picked = { PickedSubscription: SUBSCRIPTION, PickedRegion: 'eastus', PickedReason: 'goal-missing' };
-    await sweepOf(one, false);
+    await sweepThrough(one, { work: false });
 
     const before = await graph(one, 'vmsNow', picked);
-    await sweepOf(one);
+    await sweepThrough(one);
     const afterwards = await graph(one, 'vmsNow', picked);
 
     assert.deepEqual(
@@ -160,14 +138,8 @@ describe('the live compliance of the workbook', () => {
 
 describe('what the workbook shows of the app’s work', () => {
   it('equals what Azure saw: VMs by outcome, calls, sweeps', async () => {
-    await azure.seed([
-      ...lacking(4),
-      {
-        id: `${lacking(1)[0]?.id}/providers/Microsoft.Authorization/locks/l`,
-        properties: { level: 'ReadOnly' },
-      },
-    ]);
-    await sweepOf(shared(anApp(azure), telemetry));
+    await azure.seed([...lacking(4), ...lacking(1).map(lockOn)]);
+    await sweepThrough(aShared());
 
     const calls = azure.journal.calls().length;
     const [sweep, ...others] = logs('sweeps');
@@ -186,14 +158,8 @@ describe('what the workbook shows of the app’s work', () => {
   });
 
   it('says of what failed why, where and what to do, and follows what is picked', async () => {
-    await azure.seed([
-      ...lacking(1),
-      {
-        id: `${lacking(1)[0]?.id}/providers/Microsoft.Authorization/locks/l`,
-        properties: { level: 'ReadOnly' },
-      },
-    ]);
-    await sweepOf(shared(anApp(azure), telemetry));
+    await azure.seed([...lacking(1), ...lacking(1).map(lockOn)]);
+    await sweepThrough(aShared());
 
     const [failed] = logs('failedVms');
     assert.deepEqual(
@@ -212,7 +178,7 @@ describe('what the workbook shows of the app’s work', () => {
 
   it('tells how long new VMs waited for their identity', async () => {
     await azure.seed(lacking(1));
-    const one = shared(anApp(azure, { EMBEDDED_AZURE_CLOCK: '' }), telemetry);
+    const one = aShared({ EMBEDDED_AZURE_CLOCK: '' });
     const writtenAt = new Date(Date.now() - 20_000).toISOString();
 
     await workVm(one, { version: 1, id: lacking(1)[0]?.id ?? '', writtenAt }, quiet, { lastTry: false });

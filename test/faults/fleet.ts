@@ -1,6 +1,6 @@
 import type { Azure } from '../../emulator/azure.ts';
 import type { ArmIdentity } from '../../emulator/state/armResource.ts';
-import { vmIn } from '../azure.ts';
+import { lockOn, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { nameOf, type Phase } from './schedule.ts';
 
@@ -79,15 +79,11 @@ export const fleetSettings = {
 /** Puts an Azure back to the fleet, as before the first sweep. */
 export async function seedFleet(azure: Azure): Promise<void> {
   await fetch(`${azure.controlEndpoint}/reset`, { method: 'POST' });
-  const refused = fleet.filter(({ end }) => end === 'refused');
   await azure.seed([
     { id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/MC_managed`, location: 'eastus', managedBy: '/x' },
     ...['app', 'db'].map((name) => ({ id: own(name), location: 'eastus' })),
     ...MEMBERS.map(({ subscription, more }, number) => vmIn(subscription, nameOf(number), more)),
-    ...refused.map(({ id }) => ({
-      id: `${id}/providers/Microsoft.Authorization/locks/l`,
-      properties: { level: 'ReadOnly' },
-    })),
+    ...fleet.filter(({ end }) => end === 'refused').map(lockOn),
   ]);
 }
 

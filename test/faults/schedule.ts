@@ -46,6 +46,7 @@ const PLACES = {
   operationRead: ['GET', '/operations/'],
   checks: ['GET', '/(permissions|roleAssignments|providers/Microsoft\\.\\w+)$'],
   graph: ['POST', 'Microsoft.ResourceGraph/resources$'],
+  token: ['GET', '^/msi/token$'],
   anywhere: ['*', '^/(subscriptions|providers)/'],
 } as const;
 
@@ -140,6 +141,8 @@ const POSSIBLE: Readonly<Record<Trouble['at'], readonly Trouble['what'][]>> = {
   operationRead: ANYWHERE,
   checks: ANYWHERE,
   graph: [...ANYWHERE, 'graphHides', 'graphHides', 'graphHides'],
+  // Without those that the identity SDK tries again after seconds of the machine's, whatever the clock.
+  token: ['unavailable', 'throttledSilently', 'denied', 'slow'],
   anywhere: ANYWHERE,
 };
 const PLACES_BY_WEIGHT: readonly Trouble['at'][] = [
@@ -155,8 +158,12 @@ const PLACES_BY_WEIGHT: readonly Trouble['at'][] = [
   ] as const),
   'anywhere',
 ];
+const WITH_TOKENS: readonly Trouble['at'][] = [...PLACES_BY_WEIGHT, 'token'];
 
-/** Random troubles that are over before anybody has tried in vain too often: four calls in all at most, short waits. */
+/**
+ * Random troubles that are over before anybody has tried in vain too often: four calls in all at most, short waits. Not of
+ * tokens: it is the identity SDK that tries for those.
+ */
 export function briefTroubles(): fc.Arbitrary<readonly Trouble[]> {
   const trouble = fc.record({
     at: fc.constantFrom(...PLACES_BY_WEIGHT),
@@ -171,7 +178,7 @@ export function briefTroubles(): fc.Arbitrary<readonly Trouble[]> {
 /** Random schedules for as many VMs. */
 export function schedules(vms: number): fc.Arbitrary<Schedule> {
   const vm = fc.integer({ min: 0, max: vms - 1 });
-  const trouble = fc.constantFrom(...PLACES_BY_WEIGHT).chain((at) =>
+  const trouble = fc.constantFrom(...WITH_TOKENS).chain((at) =>
     fc.record({
       at: fc.constant(at),
       what: fc.constantFrom(...POSSIBLE[at]),

@@ -6,7 +6,7 @@ import type { Fault } from '../../emulator/control/faults.ts';
 import { startAzurite } from '../../local/azurite.ts';
 import { startTelemetry } from '../../src/telemetry/telemetry.ts';
 import { anAzure } from '../azure.ts';
-import { until } from '../hosted/hosted.ts';
+import { until } from '../until.ts';
 import { forbiddenWrites, identitiesNow, seedFleet, wrongNow } from './fleet.ts';
 import { aGate, type Mood } from './gate.ts';
 import { jumpingClock } from './jumpingClock.ts';

@@ -1,13 +1,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ManagedIdentityCredential } from '@azure/identity';
 import type { Azure, AzureOptions } from '../../emulator/azure.ts';
 import type { HostEvent } from '../../local/events.ts';
 import { type LocalHost, type LocalHostOptions, startLocalHost } from '../../local/host.ts';
 import { anAzure, unpaced, VM_PATH } from '../azure.ts';
+import { until } from '../until.ts';
+
+// Where the tests of the embedded Azure look for it.
+export { until };
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -63,15 +66,6 @@ export async function hosted(
       rmSync(root, { recursive: true, force: true });
     },
   };
-}
-
-/** Waits until a condition holds; rejects after a while, saying what was waited for. */
-export async function until(what: string, holds: () => unknown, seconds = 60): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`It did not come to this in ${seconds} s: ${what}`);
-    await delay(20);
-  }
 }
 
 /** How many VMs carry a goal identity, and which PATCHes were accepted, by VM. */

@@ -3,7 +3,8 @@ import { afterEach, describe, it } from 'node:test';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
 import { callsTo, vmIn } from '../azure.ts';
 import { SUBSCRIPTION } from '../builders.ts';
-import { creator, type Hosted, hosted, logged, until, written } from './hosted.ts';
+import { until } from '../until.ts';
+import { creator, type Hosted, hosted, logged, written } from './hosted.ts';
 
 let running: Hosted | undefined;
 afterEach(async () => {

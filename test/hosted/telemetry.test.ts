@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
-import { vmIn } from '../azure.ts';
+import { lockOn, vmIn } from '../azure.ts';
 import { SUBSCRIPTION } from '../builders.ts';
-import { creator, type Hosted, hosted, logged, until, written } from './hosted.ts';
+import { until } from '../until.ts';
+import { creator, type Hosted, hosted, logged, written } from './hosted.ts';
 
 let running: Hosted | undefined;
 afterEach(async () => {
@@ -17,10 +18,7 @@ describe('telemetry of the app in worker processes', () => {
     await azure.seed([
       ...Array.from({ length: 20 }, (_, n) => vmIn(SUBSCRIPTION, `vm-${n}`)),
       ...Array.from({ length: 20 }, (_, n) => vmIn(SUBSCRIPTION, `west-${n}`, { location: 'westus' })),
-      {
-        id: `${vmIn(SUBSCRIPTION, 'vm-0').id}/providers/Microsoft.Authorization/locks/l`,
-        properties: { level: 'ReadOnly' },
-      },
+      lockOn(vmIn(SUBSCRIPTION, 'vm-0')),
     ]);
 
     await host.fireTimer('sweep');

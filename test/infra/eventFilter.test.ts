@@ -9,6 +9,7 @@ import { sweep } from '../../src/remediation/sweep.ts';
 import { anApp, anAzure, callsTo, VM_PATH } from '../azure.ts';
 import { SUBSCRIPTION } from '../builders.ts';
 import { aWebhook } from '../emulator/webhook.ts';
+import { until } from '../until.ts';
 import { infraText } from './template.ts';
 
 const { predictedResources } = JSON.parse(infraText('samples/events.snapshot.json')) as {
@@ -43,9 +44,9 @@ it('the template’s event filter delivers new VMs and drops our own writes', as
   await sweep(anApp(azure));
   // The last event that could come: what it proves is that the ones before it were dropped, not late.
   await somebody.virtualMachines.createOrUpdate('rg-app', 'vm-last', { location: 'eastus' }).submitted();
-  while (!webhook.events().some(({ subject }) => subject.endsWith('/vm-last'))) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until('the last event is there', () =>
+    webhook.events().some(({ subject }) => subject.endsWith('/vm-last')),
+  );
 
   assert.equal(callsTo(azure, /PATCH/, VM_PATH), 1, 'the app wrote nothing: nothing could be dropped');
   assert.deepEqual(

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, type TestContext, test } from 'node:test';
 import { realAzureNotice } from '../../local/banner.ts';
-import { FIXTURE, isAlive, testQueue, until } from './localHost.ts';
+import { until } from '../until.ts';
+import { FIXTURE, isAlive, testQueue } from './localHost.ts';
 
 const MAIN = join(import.meta.dirname, '../../local/main.ts');
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { QueueClient } from '@azure/storage-queue';
 import type { HostEvent } from '../../local/events.ts';
 import { type LocalHost, type LocalHostOptions, startLocalHost } from '../../local/host.ts';
@@ -84,19 +83,6 @@ export function testQueue(connectionString: string, name: string): TestQueue {
       });
     },
   };
-}
-
-/** Waits until a condition holds. Rejects after a while, saying what was waited for. */
-export async function until(
-  what: string,
-  holds: () => unknown | Promise<unknown>,
-  seconds = 20,
-): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`It did not come to this in ${seconds} s: ${what}`);
-    await delay(20);
-  }
 }
 
 /** Whether a process is there. */

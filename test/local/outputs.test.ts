@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type HostedFixture, hostFixture, until } from './localHost.ts';
+import { until } from '../until.ts';
+import { type HostedFixture, hostFixture } from './localHost.ts';
 
 let fixture: HostedFixture;
 before(async () => {

@@ -9,7 +9,8 @@ import {
   type QueueListenerOptions,
   startQueueListener,
 } from '../../local/queueListener.ts';
-import { testQueue, until } from './localHost.ts';
+import { until } from '../until.ts';
+import { testQueue } from './localHost.ts';
 
 let azurite: Azurite;
 before(async () => {

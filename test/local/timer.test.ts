@@ -6,7 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { startTimer, type TimerOptions } from '../../local/timer.ts';
 import type { ScheduleStatus } from '../../local/triggerData.ts';
 import { WorkerLost } from '../../local/workerProcess.ts';
-import { hostFixtureFor, isAlive, until } from './localHost.ts';
+import { until } from '../until.ts';
+import { hostFixtureFor, isAlive } from './localHost.ts';
 
 const HOURLY = '0 0 * * * *';
 const HOUR = 3_600_000;

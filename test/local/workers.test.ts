@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { hostFixture, hostFixtureFor, isAlive, until } from './localHost.ts';
+import { until } from '../until.ts';
+import { hostFixture, hostFixtureFor, isAlive } from './localHost.ts';
 
 describe('worker processes', { concurrency: 2 }, () => {
   test('a worker killed in the middle of a message is replaced, and the message comes back after its lease', async (t) => {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { BlobServiceClient } from '@azure/storage-blob';
-import type { Azure } from '../../emulator/azure.ts';
-import { type Azurite, startAzurite } from '../../local/azurite.ts';
+import { startAzurite } from '../../local/azurite.ts';
 import type { App } from '../../src/app.ts';
 import type { ReportsContainer } from '../../src/azure/reportsContainer.ts';
 import type { Log } from '../../src/log.ts';
@@ -11,37 +10,23 @@ import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
 import type { Report } from '../../src/report/report.ts';
-import { anApp, anAzure, callsTo, VM_PATH, vmIn } from '../azure.ts';
+import { anApp, azureForEachTest, callsTo, lockOn, quiet, VM_PATH, vmIn } from '../azure.ts';
 import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
 
-let azure: Azure;
-let storage: Azurite;
-before(async () => {
-  [azure, storage] = await Promise.all([anAzure(), startAzurite()]);
-});
-after(async () => {
-  await azure.close();
-  await storage.stop();
-});
+const [azure, storage] = await Promise.all([azureForEachTest(), startAzurite()]);
+after(() => storage.stop());
 
 let now = 0;
 let warnings: string[] = [];
 beforeEach(() => {
-  azure.store.clear();
   now = Date.parse('2026-11-24T15:00:00Z');
   warnings = [];
 });
-afterEach(async () => {
-  azure.journal.clear();
-  azure.faults.clear();
-  await blobs().deleteIfExists();
-});
+afterEach(() => blobs().deleteIfExists());
 
 const log: Log = {
-  debug: () => undefined,
-  info: () => undefined,
+  ...quiet,
   warn: (message, properties) => warnings.push(`${message} ${JSON.stringify(properties)}`),
-  error: () => undefined,
 };
 const blobs = () =>
   BlobServiceClient.fromConnectionString(storage.connectionString).getContainerClient('reports');
@@ -63,13 +48,8 @@ async function sweepOnce(app = reporting()): Promise<RegionMessage[]> {
   return messages;
 }
 
-const locked = [
-  vmIn(SUBSCRIPTION, 'vm-locked'),
-  {
-    id: `${vmIn(SUBSCRIPTION, 'vm-locked').id}/providers/Microsoft.Authorization/locks/freeze`,
-    properties: { level: 'ReadOnly' },
-  },
-];
+const lockedVm = vmIn(SUBSCRIPTION, 'vm-locked');
+const locked = [lockedVm, lockOn(lockedVm)];
 
 describe('a sweep', () => {
   it('leaves its report in every form, as the latest and as that of the day', async () => {

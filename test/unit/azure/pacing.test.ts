@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createHttpHeaders, createPipelineRequest, type PipelineResponse } from '@azure/core-rest-pipeline';
+import { ideal, type Spread } from '../../../bench/ideal.ts';
 import { inRegion, restingOn, urgently } from '../../../src/azure/callContext.ts';
 import { createPacer } from '../../../src/azure/pacer.ts';
 import { pacing, turnToWrite } from '../../../src/azure/pacing.ts';
@@ -11,15 +12,9 @@ import { type SteppedClock, steppedClock } from '../../steppedClock.ts';
 
 const SHARE = 0.7;
 
-interface Fleet {
-  readonly vms: number;
-  readonly subscriptions: number;
-  readonly regions: number;
-}
-
 /** What each region's worker does: so many VMs at a time are read, updated, and read again when they are done. */
 async function sweep(
-  fleet: Fleet,
+  fleet: Spread,
   share: number,
   during?: (server: BucketServer, clock: SteppedClock) => void,
 ) {
@@ -64,22 +59,8 @@ async function sweep(
   return { server, seconds: (updatedAt - startedAt) / 1000 };
 }
 
-/** How long it must take at least with that share of the buckets, s: each bucket's excess over its size at its refill, or in windows. */
-function ideal({ vms, subscriptions, regions }: Fleet, share: number): number {
-  const least = (requests: number, size: number, refill: number) =>
-    (requests - share * size) / (share * refill);
-  const windows = (requests: number, size: number) => 20 * Math.ceil(requests / Math.floor(share * size) - 1);
-  return Math.max(
-    least((2 * vms) / subscriptions, 250, 25),
-    least(vms / subscriptions, 200, 10),
-    least(vms / subscriptions / regions, 1500, 500 / 60),
-    windows(vms / subscriptions / regions, 300),
-    windows(vms / regions, 400),
-  );
-}
-
 describe('pacing', () => {
-  const fleets: [string, Fleet, number[]][] = [
+  const fleets: [string, Spread, number[]][] = [
     ['1 subscription and region', { vms: 4000, subscriptions: 1, regions: 1 }, [SHARE, 1]],
     [
       '20 subscriptions in 1 region, where the tenant’s bucket binds',
@@ -95,7 +76,7 @@ describe('pacing', () => {
 
         assert.deepEqual(server.refused, []);
         assert.equal(server.accepted, 3 * fleet.vms);
-        const efficiency = ideal(fleet, share) / seconds;
+        const efficiency = ideal(fleet, share).seconds / seconds;
         // A token of a window is ours again one window after its request was answered, which takes up to a second here.
         const least = fleet.subscriptions > 1 ? 0.92 : 0.95;
         assert.ok(efficiency >= least && efficiency <= 1, `efficiency ${efficiency} at share ${share}`);
