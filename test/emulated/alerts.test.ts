@@ -6,6 +6,7 @@ import type { Log } from '../../src/log.ts';
 import { shared } from '../../src/remediation/shared.ts';
 import { startSweep } from '../../src/remediation/startSweep.ts';
 import { workRegion } from '../../src/remediation/workRegion.ts';
+import { workVm } from '../../src/remediation/workVm.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
 import { anApp, anAzure, vmIn } from '../azure.ts';
 import { SUBSCRIPTION } from '../builders.ts';
@@ -152,5 +153,21 @@ describe('the alert rules', () => {
     const mended = await sweepTelemetry();
 
     assert.deepEqual(firing([...ago(30, stuck), ...ago(2, stuck), ...mended]), []);
+  });
+
+  it('nor of one that EFFECT leaves as it is, however often it is looked at', async () => {
+    await azure.seed(vms(1));
+    const one = shared(anApp(azure, { EFFECT: 'AuditIfNotExists' }), telemetry);
+    await startSweep(one, quiet);
+    await workVm(one, { version: 1, id: vms(1)[0]?.id ?? '' }, quiet, { lastTry: false });
+    await telemetry.flush();
+    const audited = azure.received.items();
+
+    assert.deepEqual(firing([...ago(25, audited), ...ago(12, audited), ...audited]), []);
+    const looks = audited.filter(({ data }) => data.baseData.name === 'VmRemediated');
+    assert.deepEqual(
+      looks.map(({ data }) => (data.baseData.properties as Record<string, string>).reason),
+      ['audit-only'],
+    );
   });
 });
