@@ -199,6 +199,7 @@ describe('--help is complete and exits 0:', () => {
       assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
     }
     assert.match(stdout, /Exit codes:\n {2}0 [\s\S]*130[\s\S]*Examples:/);
+    assert.match(stdout, /npm run -s cli --/);
   });
 
   const options: Record<string, RegExp[]> = {
@@ -213,7 +214,7 @@ describe('--help is complete and exits 0:', () => {
       const { code, stdout } = await cli([command, '--help']);
 
       assert.equal(code, 0);
-      for (const text of [...expected, /Example/]) assert.match(stdout, text);
+      for (const text of [...expected, /Example/, /npm run -s cli --/]) assert.match(stdout, text);
     });
   }
 });
