@@ -99,7 +99,7 @@ ${problemsText(problems)}\n\n${told}`);
   say(`
   Look further:  npm run local                     the same host to play with, its log in full
                  npm run azure -- --fleet demo     an embedded Azure of your own
-                 npm run cli -- sweep --json       a sweep without queues, for machines
+                 npm run -s cli -- sweep --json    a sweep without queues, for machines
 `);
 }
 

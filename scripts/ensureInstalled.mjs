@@ -1,4 +1,4 @@
-// Runs before every npm script, on whatever Node the machine has (20 or newer), so it is plain JavaScript.
+// Runs before every npm script, on whatever Node the machine has (20.11 or newer), so it is plain JavaScript.
 // Installs the locked dependencies when node_modules is absent or older than package-lock.json. All its
 // output goes to stderr: stdout belongs to the command that follows (`npm run azure` prints JSON there).
 import { spawnSync } from 'node:child_process';

@@ -152,7 +152,7 @@ export const settingsSchema = z.object({
   AZURE_CLIENT_ID: passing('a client id (GUID)', isGuid)
     .optional()
     .describe(
-      'Client id of the remediator’s identity. Unset, outside Azure: your own sign-in, such as `az login`.',
+      'Client id of the remediator’s identity. Set, that managed identity signs in and nobody else. Unset, outside Azure: your own sign-in, such as `az login`.',
     ),
   REMEDIATOR_OBJECT_ID: passing('an object id (GUID)', isGuid)
     .optional()

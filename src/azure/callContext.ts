@@ -65,3 +65,13 @@ export function counting<T>(work: (counts: Counts) => T): T {
   const counts = { calls: none(), throttled: none() };
   return contexts.run({ ...callContext(), counts }, () => work(counts));
 }
+
+/** What was counted since `before` was copied from the same counts. */
+export function countsSince(before: Counts, { calls, throttled }: Counts): Counts {
+  const since = (now: CallCounts, then: CallCounts): CallCounts => ({
+    reads: now.reads - then.reads,
+    writes: now.writes - then.writes,
+    resourceGraph: now.resourceGraph - then.resourceGraph,
+  });
+  return { calls: since(calls, before.calls), throttled: since(throttled, before.throttled) };
+}

@@ -5,6 +5,8 @@ import type { Check } from '../remediation/check.ts';
 import { examine, subscriptionsOf } from '../remediation/doctor.ts';
 import { exitCodes } from './exitCodes.ts';
 import { explainError } from './explainError.ts';
+import { exitOnInterrupt } from './interrupts.ts';
+import { print, printJson, tell } from './output.ts';
 import { startProgress } from './progress.ts';
 import { table } from './table.ts';
 
@@ -50,7 +52,8 @@ async function runDoctor(
   const checks: Check[] = [];
   let names: ReadonlyMap<string, string> = new Map();
   const finish = (result: DoctorResult): DoctorResult => {
-    process.stdout.write(json ? jsonText(checks) : doctorText(checks, names));
+    if (json) for (const line of jsonLines(checks)) printJson(line);
+    else print(doctorText(checks, names));
     return result;
   };
   const passed = (check: string, detail: string) =>
@@ -74,7 +77,7 @@ async function runDoctor(
   } catch (error) {
     return broken('sign-in', error);
   }
-  if (!json) process.stderr.write('Looking at every subscription in scope …\n');
+  if (!json) tell('Looking at every subscription in scope …');
   try {
     const coverage = await resolveScopes(app.clients, app.settings.scopes, app.settings.excludedScopes);
     names = coverage.subscriptionNames;
@@ -99,6 +102,7 @@ async function examineWithProgress(app: App, coverage: Coverage, json: boolean):
     if (json || Date.now() - startedAt < QUIET_MS) return;
     if (progress) progress.step(false);
     else {
+      exitOnInterrupt();
       progress = startProgress(process.stderr, total, 'subscriptions');
       for (let step = 0; step < done; step++) progress.step(false);
     }
@@ -114,11 +118,11 @@ function doctorText(checks: readonly Check[], names: ReadonlyMap<string, string>
   const fixes = ['', ...checks.map(({ next }) => next)].map((next) =>
     next === '' ? '' : `\n    → ${next.replaceAll('\n', '\n      ')}`,
   );
-  return `${lines.map((line, index) => line + (fixes[index] ?? '')).join('\n')}\n`;
+  return lines.map((line, index) => line + (fixes[index] ?? '')).join('\n');
 }
 
-function jsonText(checks: readonly Check[]): string {
+function jsonLines(checks: readonly Check[]): object[] {
   const count = (wanted: Check['state']) => checks.filter(({ state }) => state === wanted).length;
   const summary = { ok: count('ok'), missing: count('missing'), unknown: count('unknown') };
-  return [...checks, { summary }].map((line) => `${JSON.stringify(line)}\n`).join('');
+  return [...checks, { summary }];
 }

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { createApp } from '../app.ts';
 import { contestText } from '../domain/contest.ts';
-import { nextStep, reasonText } from '../domain/outcome.ts';
+import { needsPerson, nextStep, reasonText } from '../domain/outcome.ts';
 import { printable } from '../domain/printable.ts';
 import { fold, parseVmId, type ResourceId } from '../domain/resourceId.ts';
 import { identityText } from '../domain/rules.ts';
@@ -28,7 +28,8 @@ Example:
       const explanation = await explainVm(createApp(process.env), vm);
       if (options.json) printJson(jsonOf(explanation));
       else print(textOf(explanation));
-      process.exitCode = exitCodes.done;
+      const { verdict } = explanation;
+      process.exitCode = verdict && needsPerson(verdict) ? exitCodes.someFailed : exitCodes.done;
     });
 }
 

@@ -27,6 +27,11 @@ export function watchInterrupts(): Interrupts {
   return state;
 }
 
+/** From now on Ctrl-C (or SIGTERM) exits at once, with 130, instead of killing: so the terminal is given back. */
+export function exitOnInterrupt(): void {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(KILLED_BY_CTRL_C));
+}
+
 /**
  * A reader that has seen enough, such as `head`, closes the pipe: no reason to complain. A command that watches
  * interrupts finishes what it began; every other one has nobody left to work for, and ends.

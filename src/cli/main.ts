@@ -21,7 +21,8 @@ const program = new Command('vm-identity')
     'after',
     `
 Settings come from environment variables; the README lists them. SCOPES is the one that is required.
-Sign-in is that of the Azure CLI, a pipeline or a managed identity, whichever there is.
+Sign-in is that of az login, which pipelines do with azure/login or AzureCLI@2. Leave AZURE_CLIENT_ID unset there: set,
+it means a managed identity of this machine.
 
 Exit codes:
   0    done
@@ -36,6 +37,7 @@ Examples:
   vm-identity sweep
   vm-identity explain /subscriptions/…/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1`,
   )
+  .addHelpText('afterAll', '\nFrom a clone, write "npm run -s cli --" in place of "vm-identity".')
   .exitOverride((end) => process.exit(end.exitCode === 0 ? exitCodes.done : exitCodes.couldNotRun));
 for (const command of commands) program.addCommand(command().copyInheritedSettings(program));
 

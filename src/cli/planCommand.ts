@@ -6,7 +6,7 @@ import { type ListedVm, listVms } from '../azure/vmLists.ts';
 import { goalIdentity } from '../domain/goalIdentity.ts';
 import { defaultChange, withGoal } from '../domain/imdsDefault.ts';
 import { identityText } from '../domain/rules.ts';
-import { planWrites, subscriptionsOf, type WritePlan } from '../remediation/planWrites.ts';
+import { canBeGiven, planWrites, subscriptionsOf, type WritePlan } from '../remediation/planWrites.ts';
 import { exitCodes } from './exitCodes.ts';
 import { print, printJson, rowCount, tell } from './output.ts';
 import { planText } from './presentPlan.ts';
@@ -41,9 +41,14 @@ Examples:
       const plan = await planWrites(app);
       if (options.json) await printJsonPlan(app, plan, options.limit ?? Number.POSITIVE_INFINITY);
       else await printPlan(app, plan, options.limit ?? ROWS_SHOWN);
-      const clean = plan.coverage.problems.length === 0 && plan.dangling.length === 0;
-      process.exitCode = clean ? exitCodes.done : exitCodes.someFailed;
+      process.exitCode = isClean(plan) ? exitCodes.done : exitCodes.someFailed;
     });
+}
+
+/** True when nothing of it needs a person. */
+function isClean({ coverage, identities, dangling, unread }: WritePlan): boolean {
+  const problems = [...coverage.problems, ...dangling, ...unread];
+  return problems.length === 0 && identities.every(canBeGiven);
 }
 
 async function printPlan(app: App, plan: WritePlan, limit: number): Promise<void> {

@@ -3,7 +3,7 @@ import { goalIdentity } from '../domain/goalIdentity.ts';
 import { defaultChange, withGoal } from '../domain/imdsDefault.ts';
 import { fold, parseIdentityId } from '../domain/resourceId.ts';
 import { identityText } from '../domain/rules.ts';
-import { vmsOf, type WritePlan } from '../remediation/planWrites.ts';
+import { canBeGiven, vmsOf, type WritePlan } from '../remediation/planWrites.ts';
 import type { SurveyedIdentity } from '../remediation/surveyIdentities.ts';
 import type { Settings } from '../settings.ts';
 import { complianceOf } from './compliance.ts';
@@ -21,6 +21,7 @@ export function planText(
   vms: readonly ListedVm[],
 ): string {
   const { coverage, writes, tally } = plan;
+  const problems = [...plan.unread, ...plan.dangling];
   const width = stdoutWidth();
   const single = tally.compliant['single-identity'] ?? 0;
   const names = coverage.subscriptionNames;
@@ -49,7 +50,7 @@ export function planText(
     '',
     ...costLines(settings, plan),
     ...coverage.problems.map(({ scope, message, next }) => `✗ ${scope} ${message}\n    → ${next}`),
-    ...(plan.dangling.length > 0 ? ['', problemsText(plan.dangling)] : []),
+    ...(problems.length > 0 ? ['', problemsText(problems)] : []),
   ].join('\n');
 }
 
@@ -67,9 +68,9 @@ function identityTable(
       identity.exists ? 'exists' : 'missing',
       lockText(identity),
       String(vmsOf(identity)),
-      identity.steps.includes('bring identity')
-        ? 'nothing: it is brought by you, create it first'
-        : [...identity.steps, ...(vmsOf(identity) > 0 ? ['assign'] : [])].join(', '),
+      canBeGiven(identity)
+        ? [...identity.steps, ...(vmsOf(identity) > 0 ? ['assign'] : [])].join(', ')
+        : 'nothing: it is brought by you, create it first',
     ]);
   const more = identities.length - rows.length;
   return [

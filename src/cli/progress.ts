@@ -9,7 +9,10 @@ export interface Progress {
 
 const PLAIN_STEPS = 10;
 
-/** Shows progress over `total` things: a bar with rate and time left on a terminal, plain lines elsewhere. */
+/**
+ * Shows progress over `total` things: a bar with rate and time left on a terminal, plain lines elsewhere. The bar gives
+ * the terminal back when it is stopped and when the process exits; a signal that kills the process is no exit.
+ */
 export function startProgress(stream: NodeJS.WriteStream, total: number, things = 'VMs'): Progress {
   return stream.isTTY ? bar(stream, total, things) : plainLines(stream, total, things);
 }
@@ -28,6 +31,9 @@ function bar(stream: NodeJS.WriteStream, total: number, things: string): Progres
     Presets.shades_classic,
   );
   single.start(total, 0, { rate: '0', failures: '' });
+  // Else a process that leaves in the middle leaves a terminal without cursor and line wrap.
+  const stop = (): void => single.stop();
+  process.once('exit', stop);
   let done = 0;
   return {
     step(hasFailed) {
@@ -36,7 +42,10 @@ function bar(stream: NodeJS.WriteStream, total: number, things: string): Progres
       const rate = (done / Math.max(0.001, (Date.now() - startedAt) / 1000)).toFixed(1);
       single.update(done, { rate, failures: failed > 0 ? `  ${failed} failed` : '' });
     },
-    stop: () => single.stop(),
+    stop() {
+      process.off('exit', stop);
+      stop();
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { inOperation } from '../azure/callContext.ts';
-import type { Tally } from '../domain/outcome.ts';
-import { recordOutcomes, recordVm } from '../remediation/recording.ts';
+import { type Counts, counting, inOperation } from '../azure/callContext.ts';
+import { count, emptyTally, type Tally } from '../domain/outcome.ts';
+import { recordVm } from '../remediation/recording.ts';
 import type { VmReport } from '../remediation/vm.ts';
 import { startTelemetry, type Telemetry } from '../telemetry/telemetry.ts';
 
@@ -10,8 +10,12 @@ export interface Recorder {
   readonly telemetry: Telemetry;
   /** Names the run, in place of the id of a sweep. */
   readonly runId: string;
+  /** How the VMs that were told of ended. */
+  readonly tally: Tally;
+  /** Requests of the run so far. */
+  readonly counts: Counts;
+  /** Tells of a VM and counts it. */
   vm(report: VmReport): void;
-  outcomes(tally: Tally): void;
 }
 
 /**
@@ -26,15 +30,16 @@ export async function recorded<T>(
   const runId = randomUUID();
   const traceId = randomBytes(16).toString('hex');
   const traceParent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`;
-  const recorder: Recorder = {
-    telemetry,
-    runId,
-    vm: (report) => recordVm(telemetry, report, { trigger: 'cli', sweepId: runId }),
-    outcomes: (tally) => recordOutcomes(telemetry, 'cli', tally),
+  const tally = emptyTally();
+  const vm = (report: VmReport): void => {
+    count(tally, report.outcome);
+    recordVm(telemetry, report, { trigger: 'cli', sweepId: runId });
   };
   return telemetry.of({ traceParent }, async () => {
     try {
-      return await inOperation(traceId, () => work(recorder));
+      return await inOperation(traceId, () =>
+        counting((counts) => work({ telemetry, runId, tally, counts, vm })),
+      );
     } finally {
       await telemetry.flush();
     }

@@ -8,6 +8,7 @@ import { total } from '../domain/outcome.ts';
 import { printable } from '../domain/printable.ts';
 import { identityText } from '../domain/rules.ts';
 import type { RunSummary } from '../remediation/allRegions.ts';
+import { recordCalls, recordOutcomes } from '../remediation/recording.ts';
 import { planRollback, type RollbackPlan, rollback } from '../remediation/rollback.ts';
 import { exitCodes } from './exitCodes.ts';
 import { watchInterrupts } from './interrupts.ts';
@@ -114,7 +115,8 @@ async function act(app: App, plan: RollbackPlan, recorder: Recorder, { json }: O
     },
   });
   progress?.stop();
-  recorder.outcomes(ended.tally);
+  recordOutcomes(recorder.telemetry, 'cli', recorder.tally);
+  recordCalls(recorder.telemetry, 'cli', recorder.counts);
   const summary = {
     ...ended,
     problems: problems.map((problem) => ({ ...problem, next: forRun(problem.next, 'rollback') })),

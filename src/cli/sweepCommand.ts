@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
+import { type Counts, countsSince } from '../azure/callContext.ts';
 import type { VmCount } from '../azure/inventory.ts';
 import { GOAL_MISSING } from '../azure/verdictsKql.ts';
-import { recordSweep } from '../remediation/recording.ts';
+import { recordRegion, recordSweep } from '../remediation/recording.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
 import { exitCodes } from './exitCodes.ts';
@@ -42,10 +43,11 @@ Examples:
  * Returns true when nothing failed and nothing needs a person. Throws what keeps a sweep from beginning.
  */
 async function runSweep(app: App, recorder: Recorder, json: boolean): Promise<boolean> {
-  const { telemetry, runId: sweepId } = recorder;
-  const { clock, clients, settings } = app;
+  const { telemetry, runId: sweepId, tally, counts } = recorder;
+  const { clock, settings } = app;
   const startedAt = clock.now();
   const interrupts = watchInterrupts();
+  let counted: { readonly at: number; readonly counts: Counts } | undefined;
   let compliance: Compliance | undefined;
   let progress: ReturnType<typeof startProgress> | undefined;
   if (!json) tell('Asking Resource Graph for every VM in scope …');
@@ -54,11 +56,12 @@ async function runSweep(app: App, recorder: Recorder, json: boolean): Promise<bo
     stopped: () => interrupts.stopped,
     onPlan(plan, coverage) {
       const now = clock.now();
+      counted = { at: now, counts: structuredClone(counts) };
       recordSweep(telemetry, 'cli', {
         ...{ sweepId, effect: settings.policy.effect, until: undefined, rules: undefined, plan, now },
         unreadableScopes: coverage.problems.length,
         durationMs: now - startedAt,
-        counts: structuredClone({ calls: clients.calls, throttled: clients.throttled }),
+        counts: counted.counts,
       });
       if (json) return;
       compliance = complianceOf(plan.counts, coverage.subscriptionNames);
@@ -76,7 +79,13 @@ async function runSweep(app: App, recorder: Recorder, json: boolean): Promise<bo
     },
   });
   progress?.stop();
-  recorder.outcomes(summary.tally);
+  if (counted) {
+    recordRegion(telemetry, 'cli', {
+      ...{ sweepId, location: '', goesOn: false, tally },
+      durationMs: clock.now() - counted.at,
+      counts: countsSince(counted.counts, counts),
+    });
+  }
   if (json) printJson({ summary: summaryJson(summary) });
   else printSummary(summary, compliance);
   return isClean(summary);

@@ -36,9 +36,9 @@ export function cut(text: string, width: number): string {
   return text.startsWith('/') ? `…${text.slice(text.length - width + 1)}` : `${text.slice(0, width - 1)}…`;
 }
 
-/** How many characters fit a line of stdout; no limit where it is no terminal. */
+/** How many characters fit a line of stdout; no limit where it is no terminal, or one that does not know its width. */
 export function stdoutWidth(): number {
-  return process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  return process.stdout.columns || Number.POSITIVE_INFINITY;
 }
 
 function sum(numbers: readonly number[]): number {

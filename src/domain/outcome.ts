@@ -84,6 +84,11 @@ export function isPassing(reason: FailureReason): boolean {
   return passing === true;
 }
 
+/** True of an end that a person should look at: the VM failed, or others keep undoing what we do. */
+export function needsPerson(of: Pick<Outcome, 'outcome' | 'reason'>): boolean {
+  return of.outcome === 'failed' || of.reason === 'contested';
+}
+
 /** How many VMs ended with which reason. Size does not grow with the fleet. */
 export type Tally = Record<OutcomeName, Record<string, number>>;
 

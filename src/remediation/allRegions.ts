@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { countsSince } from '../azure/callContext.ts';
 import type { CallCounts } from '../azure/clients.ts';
 import { count, outcome, type Tally } from '../domain/outcome.ts';
 import { type Problem, type Problems, regionUnread } from './problems.ts';
@@ -31,17 +32,13 @@ export function startRun({
   clients,
 }: App): (tally: Tally, problems: Problems, relocked?: readonly string[]) => RunSummary {
   const startedAt = clock.now();
-  const before = { ...clients.calls };
+  const before = structuredClone({ calls: clients.calls, throttled: clients.throttled });
   return (tally, problems, relocked = []) => ({
     durationMs: clock.now() - startedAt,
     tally,
     problems: problems.list(),
     relocked,
-    calls: {
-      reads: clients.calls.reads - before.reads,
-      writes: clients.calls.writes - before.writes,
-      resourceGraph: clients.calls.resourceGraph - before.resourceGraph,
-    },
+    calls: countsSince(before, clients).calls,
   });
 }
 

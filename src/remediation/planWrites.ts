@@ -6,7 +6,7 @@ import { type Makespan, makespan, type Work } from '../domain/makespan.ts';
 import { fold } from '../domain/resourceId.ts';
 import { danglingIdentities } from './danglingIdentities.ts';
 import { type Plan, planSweep } from './plan.ts';
-import type { Problem } from './problems.ts';
+import { noteRenewals, type Problem, problemCollector } from './problems.ts';
 import {
   type IdentityStep,
   type SurveyedIdentity,
@@ -33,6 +33,8 @@ export interface WritePlan extends Plan {
   readonly makespan: Makespan;
   /** Identities that VMs carry and that do not exist. */
   readonly dangling: readonly Problem[];
+  /** What could not be asked, so that the plan may lack something. */
+  readonly unread: readonly Problem[];
   /** How many sweeps MAX_ASSIGNMENTS_PER_SWEEP makes of it; 1 without. */
   readonly sweeps: number;
 }
@@ -52,6 +54,8 @@ export async function planWrites(app: App): Promise<WritePlan> {
   ]);
   const identities = surveyed.filter((identity) => vmsOf(identity) > 0 || identity.steps.length > 0);
   const writes = countWrites(identities);
+  const problems = problemCollector();
+  noteRenewals(problems, plan);
   return {
     ...plan,
     coverage,
@@ -66,6 +70,7 @@ export async function planWrites(app: App): Promise<WritePlan> {
     writes,
     makespan: makespan(workOf(identities), settings.capacityShare),
     dangling: await danglingIdentities(app, coverage, new Set(surveyed.map(({ goal }) => fold(goal)))),
+    unread: problems.list(),
     sweeps: Math.max(1, Math.ceil(writes.vms / settings.maxAssignments)),
   };
 }
@@ -86,8 +91,8 @@ export function vmsOf({ work }: SurveyedIdentity): number {
   return work.reduce((sum, { vms }) => sum + vms, 0);
 }
 
-// VMs whose brought identity is missing are not written.
-function canBeGiven({ steps }: SurveyedIdentity): boolean {
+/** False where the identity is brought and missing: its VMs are not written. */
+export function canBeGiven({ steps }: SurveyedIdentity): boolean {
   return !steps.includes('bring identity');
 }
 

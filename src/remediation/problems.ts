@@ -1,6 +1,6 @@
 import type { AzureError } from '../azure/errors.ts';
 import type { ScopeProblem } from '../azure/scopeResolution.ts';
-import { nextStep, reasonText } from '../domain/outcome.ts';
+import { needsPerson, nextStep, reasonText } from '../domain/outcome.ts';
 import { oneLine } from '../domain/printable.ts';
 import { fold, type ResourceId } from '../domain/resourceId.ts';
 import type { GoalIdentities } from './goalIdentities.ts';
@@ -11,7 +11,10 @@ import type { VmReport } from './vm.ts';
 export interface Problem {
   /** What it is about: a scope, a subscription, an identity or a VM. */
   readonly subject: string;
-  /** A reason code, or `scope-unreadable`, `identity-unlocked`, `region-unread`, `history-unread`, `renewals-unread`, `locks-unread`. */
+  /**
+   * A reason code, or `scope-unreadable`, `identity-unlocked`, `identity-dangling`, `region-unread`, `history-unread`,
+   * `renewals-unread`, `locks-unread`, `dangling-unread`.
+   */
   readonly reason: string;
   readonly detail: string;
   readonly next: string;
@@ -46,7 +49,7 @@ export interface Problems {
   add(problem: Omit<Problem, 'vms'>): void;
   /** Adds a scope that cannot be worked on. */
   addScope(problem: ScopeProblem): void;
-  /** Adds a VM that failed, or is contested, to the problem it belongs to; other outcomes are no problem. */
+  /** Adds a VM whose end needs a person to the problem it belongs to; other ends are no problem. */
   addFailure(report: VmReport): void;
   /** Everything found, the one that holds back most VMs first. */
   list(): Problem[];
@@ -70,7 +73,7 @@ export function problemCollector(): Problems {
     addScope: ({ scope, message, next }) =>
       entry({ subject: scope, reason: 'scope-unreadable', detail: message, next }),
     addFailure({ vm, goal, outcome }) {
-      if (outcome.outcome !== 'failed' && outcome.reason !== 'contested') return;
+      if (!needsPerson(outcome)) return;
       const subject = subjectOf(outcome.reason, vm, goal);
       const detail = outcome.detail ?? reasonText(outcome).meaning;
       entry({ subject, reason: outcome.reason, detail, next: nextStep(outcome, vm, goal) }).vms++;

@@ -30,6 +30,7 @@ export interface SweepBegun {
 /** What a run on a region did. */
 export interface RegionWorked {
   readonly sweepId: string;
+  /** Empty: on all of them. */
   readonly location: string;
   readonly goesOn: boolean;
   readonly tally: Tally;

@@ -33,12 +33,12 @@ export const events = {
       durationMs: 'How long it took.',
     },
   },
-  /** One run worked on a region. The runs of all regions with the same sweep id make up the sweep. */
+  /** One run worked on a region, or on all of them. The runs with the same sweep id make up the sweep. */
   RegionWorked: {
     properties: {
       sweepId: 'Names the sweep.',
       trigger: 'What asked for it: sweep, the timer, or cli.',
-      location: 'The region.',
+      location: 'The region; empty: a sweep from the command line, which works on all of them.',
       goesOn: 'true when its time was spent and work is left for another run.',
     },
     measurements: {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Envelope } from '../../emulator/ingestion/received.ts';
-import { lockOn, vmIn } from '../azure.ts';
+import { workVm } from '../../src/remediation/workVm.ts';
+import { lockOn, quiet, vmIn } from '../azure.ts';
 import { SUBSCRIPTION } from '../builders.ts';
 import { deployed } from '../infra/template.ts';
 import { telemetryForEachTest } from '../telemetry.ts';
@@ -126,5 +127,21 @@ describe('the alert rules', () => {
     const mended = await sweepTelemetry();
 
     assert.deepEqual(firing([...ago(30, stuck), ...ago(2, stuck), ...mended]), []);
+  });
+
+  it('nor of one that EFFECT leaves as it is, however often it is looked at', async () => {
+    await azure.seed(vms(1));
+    const one = aShared({ EFFECT: 'AuditIfNotExists' });
+    await sweepThrough(one);
+    await workVm(one, { version: 1, id: vms(1)[0]?.id ?? '' }, quiet, { lastTry: false });
+    await telemetry.flush();
+    const audited = azure.received.items();
+
+    assert.deepEqual(firing([...ago(25, audited), ...ago(12, audited), ...audited]), []);
+    const looks = audited.filter(({ data }) => data.baseData.name === 'VmRemediated');
+    assert.deepEqual(
+      looks.map(({ data }) => (data.baseData.properties as Record<string, string>).reason),
+      ['audit-only'],
+    );
   });
 });

@@ -203,6 +203,7 @@ describe('--help is complete and exits 0:', () => {
       ['help', ...Object.keys(options)].sort(),
     );
     assert.match(stdout, /Exit codes:\n {2}0 [\s\S]*130[\s\S]*Examples:/);
+    assert.match(stdout, /npm run -s cli --/);
   });
 
   for (const [command, expected] of Object.entries(options)) {
@@ -210,7 +211,7 @@ describe('--help is complete and exits 0:', () => {
       const { code, stdout } = await cli([command, '--help']);
 
       assert.equal(code, 0);
-      for (const text of [...expected, /Example/]) assert.match(stdout, text);
+      for (const text of [...expected, /Example/, /npm run -s cli --/]) assert.match(stdout, text);
     });
   }
 });

@@ -141,6 +141,27 @@ describe('vm-identity explain', () => {
     );
   });
 
+  it('exits 1 where the next sweep cannot assign, and where the VM cannot be read', async () => {
+    await azure.seed([vm]);
+    const missing = await cliAgainst(azure, ['explain', vm.id], {
+      BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: 'true',
+      USER_ASSIGNED_IDENTITY_NAME: 'own',
+      IDENTITY_RESOURCE_GROUP: 'rg',
+    });
+    azure.faults.add({
+      ...{ method: 'GET', path: '/virtualMachines/', times: 9, headers: {}, latencyMs: 0 },
+      ...{ status: 403, body: { error: { code: 'AuthorizationFailed', message: 'no' } } },
+    });
+
+    const unread = await cliAgainst(azure, ['explain', vm.id, '--json']);
+
+    assert.equal(missing.code, 1);
+    assert.match(missing.stdout, /Verdict +failed \(identity-missing\)/);
+    assert.equal(unread.code, 1);
+    const [{ outcome, reason }] = jsonLines(unread.stdout);
+    assert.deepEqual([outcome, reason], ['failed', 'forbidden']);
+  });
+
   it('cannot be made to forge lines by tags', async () => {
     await azure.seed([{ ...vm, tags: { skip: 'x\nVerdict          assigned' } }]);
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { azureForEachTest, callsTo, VM_PATH, vmIn } from '../azure.ts';
-import { otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
+import { OTHER_SUBSCRIPTION, otherIdentity, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { jsonLines, startCli } from '../cli.ts';
 import { until } from '../until.ts';
 
@@ -96,6 +96,60 @@ describe('Ctrl-C', () => {
     const rest = await startCli(azure, ['rollback', '--yes', '--json']).ended;
     assert.equal(rest.code, 0);
     assert.equal(patched().length, VMS);
+  });
+});
+
+describe('Ctrl-C in the middle of a progress bar gives the terminal back its cursor and line wrap:', () => {
+  const terminal = { NODE_OPTIONS: '--import=data:text/javascript,process.stderr.isTTY=true' };
+  const switched = { cursor: ['\u001b[?25l', '\u001b[?25h'], wrap: ['\u001b[?7l', '\u001b[?7h'] } as const;
+  const slow = (method: 'GET' | 'PATCH', path: string, latencyMs: number) =>
+    azure.faults.add({ method, path, times: 1000, headers: {}, latencyMs });
+  const saying = ({ child }: ReturnType<typeof startCli>, text: string) => {
+    let said = '';
+    return new Promise<void>((resolve) => {
+      child.stderr?.on('data', (data) => {
+        said += data;
+        if (said.includes(text)) resolve();
+      });
+    });
+  };
+  const assertGivenBack = (stderr: string) => {
+    for (const [off, on] of Object.values(switched)) {
+      assert.ok(stderr.includes(off), 'there was no bar');
+      assert.ok(stderr.lastIndexOf(on) > stderr.lastIndexOf(off), JSON.stringify(stderr.slice(-300)));
+    }
+  };
+
+  it('the second one, of a sweep', async () => {
+    await seed();
+    azure.faults.clear();
+    slow('PATCH', 'virtualMachines', 10_000);
+    const run = startCli(azure, ['sweep'], terminal);
+    await untilWriting();
+    const stopping = saying(run, 'being finished');
+    run.child.kill('SIGINT');
+    await stopping;
+
+    run.child.kill('SIGINT');
+
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 130);
+    assertGivenBack(stderr);
+  });
+
+  it('the first one, of doctor', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'a'), vmIn(OTHER_SUBSCRIPTION, 'b')]);
+    azure.faults.clear();
+    slow('GET', `${SUBSCRIPTION}/.*/permissions`, 2_000);
+    slow('GET', `${OTHER_SUBSCRIPTION}/.*/permissions`, 10_000);
+    const run = startCli(azure, ['doctor'], terminal);
+    await saying(run, switched.cursor[0]);
+
+    run.child.kill('SIGINT');
+
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 130);
+    assertGivenBack(stderr);
   });
 });
 

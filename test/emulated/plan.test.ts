@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { generateFleet } from '../../emulator/fleet/generate.ts';
+import { resolveScopes } from '../../src/azure/scopeResolution.ts';
 import { imdsDefault } from '../../src/domain/imdsDefault.ts';
 import { total } from '../../src/domain/outcome.ts';
 import { vmIdentity } from '../../src/domain/vmIdentity.ts';
+import { planSweep } from '../../src/remediation/plan.ts';
 import { planWrites } from '../../src/remediation/planWrites.ts';
 import { sweep } from '../../src/remediation/sweep.ts';
 import { anApp, azureForEachTest, callsTo, vmIn, WRITE } from '../azure.ts';
-import { OTHER_SUBSCRIPTION, SUBSCRIPTION } from '../builders.ts';
+import { OTHER_SUBSCRIPTION, regionalIdentity, SUBSCRIPTION } from '../builders.ts';
 import { cliAgainst, jsonLines } from '../cli.ts';
 
 const azure = await azureForEachTest();
@@ -261,6 +263,55 @@ describe('vm-identity plan', () => {
 
     assert.equal(code, 1);
     assert.match(stdout, /identity-dangling \(1 VM\): .*\/gone[\s\S]*az vm identity remove/);
+  });
+
+  it('exits 1 where the identity that you bring is missing, as the sweep does', async () => {
+    const own = {
+      BRING_YOUR_OWN_USER_ASSIGNED_MANAGED_IDENTITY: 'true',
+      USER_ASSIGNED_IDENTITY_NAME: 'own',
+      IDENTITY_RESOURCE_GROUP: 'rg-own',
+    };
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);
+
+    const { code, stdout } = await cli(['plan'], own);
+
+    assert.equal(code, 1);
+    assert.match(stdout, /own +missing .*create it first/);
+    assert.equal((await cli(['sweep', '--json'], own)).code, 1);
+  });
+
+  it('exits 1 and says why where it could not be asked which goal identities are gone', async () => {
+    const goal = regionalIdentity('eastus');
+    await azure.seed([
+      { id: goal, location: 'eastus' },
+      vmIn(SUBSCRIPTION, 'vm', {
+        identity: { type: 'UserAssigned', userAssignedIdentities: { [goal]: {} } },
+      }),
+    ]);
+    const app = anApp(azure);
+    const { scopes, excludedScopes } = app.settings;
+    await planSweep(app, await resolveScopes(app.clients, scopes, excludedScopes));
+    // That was the last query. Faults come in order: all before it pass, and it is refused.
+    const before = callsTo(azure, /POST/, /ResourceGraph/) - 1;
+    const query = { method: 'POST', path: 'ResourceGraph', headers: {} } as const;
+    const body = { error: { code: 'AuthorizationFailed', message: 'no' } };
+    const refuse = () => {
+      azure.faults.add({ ...query, times: before, latencyMs: 1 });
+      azure.faults.add({ ...query, times: 1, latencyMs: 0, status: 403, body });
+    };
+
+    refuse();
+    const { code, stdout } = await cli(['plan']);
+    refuse();
+    const json = await cli(['plan', '--json']);
+
+    assert.equal(code, 1);
+    assert.match(stdout, /renewals-unread: resources\n.*AuthorizationFailed[\s\S]*not recognised/);
+    assert.equal(json.code, 1);
+    assert.deepEqual(
+      jsonLines(json.stdout)[0].plan.unread.map(({ reason }: { reason: string }) => reason),
+      ['renewals-unread'],
+    );
   });
 
   it('says when there is nothing to write', async () => {

@@ -41,6 +41,7 @@ describe('the command line', () => {
     ['explain', aVmId('vm-1').id, '--json'],
     ['report', '--format', 'json', '--output', '-'],
     ['doctor'],
+    ['doctor', '--json'],
   ];
   for (const command of commands) {
     it(`${command.join(' ').replace(/\/\S+/, '…')} prints no line that a text of Azure has forged, and no token`, async () => {

@@ -57,6 +57,18 @@ describe('the runbook', () => {
     });
   }
 
+  it('picks VMs for stale-vms as the alert does', () => {
+    const { text = '' } = sections(alerts).find(({ title }) => title === 'stale-vms') ?? {};
+    const query = readFileSync(join(root, 'infra/modules/kql/staleVms.kql'), 'utf8');
+    const conditions = query.split('\n').filter((line) => /^\| (?:where|extend) /.test(line));
+
+    assert.equal(conditions.length, 4);
+    assert.deepEqual(
+      conditions.filter((line) => !text.includes(line)),
+      [],
+    );
+  });
+
   for (const [, query = ''] of runbook.matchAll(/^ *```kusto\n([\s\S]*?)^ *```$/gm)) {
     it(`has a query that is right: ${query.trim().split('\n').slice(0, 2).join(' ')}`, () => {
       assert.deepEqual(analyse(query, workspaceColumns), []);

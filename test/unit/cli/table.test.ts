@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { table } from '../../../src/cli/table.ts';
+import { stdoutWidth, table } from '../../../src/cli/table.ts';
 
 describe('table', () => {
   it('lines columns up, numbers flush right', () => {
@@ -28,6 +28,14 @@ describe('table', () => {
       text,
     );
     assert.match(text, /…\S*vm-1 {2}system-assigned.*…$/m);
+  });
+
+  it('is not cut for a terminal that says it has no columns', (t) => {
+    const before = Object.getOwnPropertyDescriptor(process.stdout, 'columns');
+    t.after(() => Object.defineProperty(process.stdout, 'columns', before ?? { value: undefined }));
+    Object.defineProperty(process.stdout, 'columns', { value: 0, configurable: true, writable: true });
+
+    assert.match(table([['VM'], ['a name that is long']], stdoutWidth()), /a name that is long$/);
   });
 
   it('never makes more lines than rows, whatever cells hold', () => {
