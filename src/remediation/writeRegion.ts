@@ -144,7 +144,8 @@ export async function writeRegion(
       await own.enter();
       await shared.enter();
       cut ||= run.stopped();
-      if (cut) return;
+      // Others wait for the places, if only to see that it is over.
+      if (cut) return leave();
       const held = await whyNot();
       if (!held) {
         begin(found, leave);

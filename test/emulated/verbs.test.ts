@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { subscriptionNumber } from '../../emulator/fleet/generate.ts';
 import type { Tally } from '../../src/domain/outcome.ts';
 import type { RegionMessage } from '../../src/queues.ts';
 import { type Shared, shared } from '../../src/remediation/shared.ts';
@@ -145,6 +146,24 @@ describe('workRegion', () => {
 
     assert.ok(runs > 1, 'one run did it all: the budget was never spent');
     assert.equal(callsTo(azure, /PATCH/, VM_PATH), 60);
+  });
+
+  it('ends when its time is spent, though more subscriptions wait than there are places', {
+    timeout: 60_000,
+  }, async () => {
+    const subscriptions = Array.from({ length: 18 }, (_, n) => subscriptionNumber(n + 1));
+    await azure.seed(subscriptions.flatMap((id) => [vmIn(id, 'a'), vmIn(id, 'b')]));
+    // With a threshold, 16 VMs are begun at once. The time is spent as soon as one of them is written.
+    const app = anApp(azure, { FAILURE_THRESHOLD_PERCENT: '90', LOCK_IDENTITIES: 'false' });
+    const budgetMs = 24 * 3_600_000;
+    const spent = () => (callsTo(azure, /PATCH/, VM_PATH) > 0 ? budgetMs : 0);
+    const hurried = { ...app, clock: { ...app.clock, now: () => app.clock.now() + spent() } };
+
+    const rest = await workRegion(shared(hurried), aRegion(), aLog(), { ...once, budgetMs });
+
+    const begun = callsTo(azure, /PATCH/, VM_PATH);
+    assert.ok(begun > 0 && begun <= 16, `${begun} VMs written`);
+    assert.ok(rest, 'nothing was left');
   });
 
   it('begins no VM after its until: what was in hand then is one batch at most', async () => {
