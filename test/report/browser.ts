@@ -77,7 +77,8 @@ export async function aBrowser(): Promise<Browser> {
         timezoneId: 'America/New_York',
       });
       contexts.push(context);
-      context.setDefaultTimeout(15_000);
+      // For a machine that is busy with something else.
+      context.setDefaultTimeout(60_000);
       const page = await context.newPage();
       const offences: string[] = [];
       page.on('request', (request) => {
