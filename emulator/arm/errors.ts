@@ -133,6 +133,14 @@ export const errors = {
     new ArmError(404, 'NotFound', `The management group '${name}' could not be found.`),
   // f04
   groupNotFound: (name: string) =>
+  // The text is quoted in many threads; no source says the status.
+  subscriptionDisabled: (id: string) =>
+    new ArmError(
+      409,
+      'ReadOnlyDisabledSubscription',
+      `The subscription '${id}' is disabled and therefore marked as read only. You cannot perform any write actions on this subscription until it is re-enabled.`,
+      GATEWAY,
+    ),
     new ArmError(404, 'ResourceGroupNotFound', `Resource group '${name}' could not be found.`, GATEWAY),
   // f03
   resourceNotFound: (typeAndName: string, group: string) =>

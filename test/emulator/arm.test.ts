@@ -269,6 +269,16 @@ describe('a PATCH of a VM’s identity', () => {
   });
 });
 
+  it('of a VM that a fleet says is being deleted is refused, too', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm', { properties: { provisioningState: 'Deleting' } })]);
+
+    await assert.rejects(update({ type: 'SystemAssigned' }), (error: Error) => {
+      assert.match(error.message, /VM 'vm' is marked for deletion/);
+      return refusedWith('OperationNotAllowed', 409)(error);
+    });
+    await compute.virtualMachines.delete('rg-app', 'vm');
+  });
+
 describe('a PUT of a VM', () => {
   it('replaces the whole map of identities, which is how updates get lost', async () => {
     await azure.seed([
