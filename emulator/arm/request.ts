@@ -20,6 +20,8 @@ export interface ArmRequest {
   readonly origin: string;
   /** The id of this request, which is also that of the operation it starts (wire-behaviour 1.4). */
   readonly requestId: string;
+  /** The caller's, or made by Azure: the same in the answer, the change history and events. */
+  readonly correlationId: string;
   header(name: string): string | undefined;
   /** The body as an object. Throws ArmError 400 when it is none. */
   json(): Record<string, unknown>;

@@ -35,7 +35,7 @@ export function resourceEvent(
   resource: ArmResource,
   { created, failed, endsAt }: Ending,
 ): ResourceEvent {
-  const { principal, requestId } = request;
+  const { principal, correlationId } = request;
   const deleted = request.method === 'DELETE';
   // A write's sample has the segment in lower case, a deletion's has it as in the URL.
   const uri = deleted ? resource.id : resource.id.replace(/\/resourceGroups\//i, '/resourcegroups/');
@@ -45,7 +45,7 @@ export function resourceEvent(
   const data = {
     authorization: { scope: uri, action: operationName, evidence },
     claims: claimsOf(request),
-    correlationId: request.header('x-ms-correlation-request-id') ?? requestId,
+    correlationId,
     // "Only included when updating an existing resource or deleting a resource".
     ...(!created && { httpRequest: httpRequestOf(request) }),
     resourceProvider: resource.type.split('/')[0] ?? '',

@@ -54,7 +54,7 @@ interface Body {
 }
 function query(text: string, more: Record<string, unknown> = {}) {
   const { status, headers, body } = answerQuery(
-    { apiVersion: '2024-04-01', body: { query: text, ...more }, now: new Date(0) },
+    { apiVersion: '2024-04-01', body: { query: text, ...more }, now: new Date(0), correlationId: 'c' },
     source,
   );
   return { status, headers, body: body as Body };
@@ -244,7 +244,7 @@ describe('the answer', () => {
       { name: 'n', type: 'integer' },
     ]);
     const old = answerQuery(
-      { apiVersion: '2019-04-01', body: { query: 'project id' }, now: new Date(0) },
+      { apiVersion: '2019-04-01', body: { query: 'project id' }, now: new Date(0), correlationId: 'c' },
       source,
     );
     assert.ok('columns' in ((old.body as Body).data as unknown as object));
