@@ -33,7 +33,7 @@ const SIGN_IN = 'https://login.windows.net/';
 
 /** Every error the embedded Azure answers with: ARM's own codes and texts, with where they were seen. */
 export const errors = {
-  // f13
+  // f13, with what the header says
   missingToken: (tenantId: string) =>
     challenge(
       tenantId,
@@ -41,6 +41,7 @@ export const errors = {
       "Authentication failed. The 'Authorization' header is missing.",
     ),
   invalidToken: (tenantId: string) =>
+      "The authentication failed because of missing 'Authorization' header.",
     challenge(tenantId, 'InvalidAuthenticationToken', 'The access token is invalid.'),
   expiredToken: (tenantId: string, expiry: Date, now: Date) =>
     challenge(
@@ -49,6 +50,7 @@ export const errors = {
       `The access token expiry UTC time '${usDate(expiry)}' is earlier than current UTC time '${usDate(now)}'.`,
     ),
   missingApiVersion: () =>
+      'The access token has expired.',
     new ArmError(
       400,
       'MissingApiVersionParameter',
@@ -162,6 +164,31 @@ export const errors = {
     ),
   invalidLocation: (location: string) =>
     new ArmError(
+  // Codes and texts as Azure's own PowerShell module has them, which checks the tags of VMs before it sends them.
+  tooManyTags: (count: number, most: number) =>
+    new ArmError(
+      400,
+      'InvalidTags',
+      `Too many tags specified. Requested tag count - '${count}'. Maximum number of tags allowed - '${most}'.`,
+      GATEWAY,
+    ),
+  tagNameTooLong: (name: string, most: number) =>
+    new ArmError(
+      400,
+      'InvalidTagName',
+      `Tag key too large. Following tag name '${name}' exceeded the maximum length. Maximum allowed length for tag name - '${most}' characters.`,
+      GATEWAY,
+    ),
+  tagValueTooLong: (value: string, most: number) =>
+    new ArmError(
+      400,
+      'InvalidTagValueLength',
+      `Tag value too large. Following tag value '${value}' exceeded the maximum length. Maximum allowed length for tag value - '${most}' characters.`,
+      GATEWAY,
+    ),
+  // Only the number is known: status, code and text are made up.
+  tooManyLocks: (scope: string, most: number) =>
+    new ArmError(409, 'LockLimitExceeded', `The scope '${scope}' has ${most} locks, which is the most.`),
       400,
       'LocationNotAvailableForResourceGroup',
       `The provided location '${location}' is not available for resource group. List of available regions is 'centralus,eastasia,southeastasia,eastus,eastus2,westus,westus2,northcentralus,southcentralus,westcentralus,northeurope,westeurope,japaneast,japanwest,brazilsouth,australiasoutheast,australiaeast,westindia,southindia,centralindia,canadacentral,canadaeast,uksouth,ukwest,koreacentral,koreasouth,francecentral,westus3'.`,
@@ -252,8 +279,8 @@ export function failedIdentityOperation(
   );
 }
 
-function challenge(tenantId: string, code: string, message: string): ArmError {
-  const header = `Bearer authorization_uri="${SIGN_IN}${tenantId}", error="invalid_token", error_description="${message}"`;
+function challenge(tenantId: string, code: string, message: string, described = message): ArmError {
+  const header = `Bearer authorization_uri="${SIGN_IN}${tenantId}", error="invalid_token", error_description="${described}"`;
   return new ArmError(401, code, message, { headers: { ...GATEWAY.headers, 'www-authenticate': header } });
 }
 

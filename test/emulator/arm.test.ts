@@ -368,7 +368,8 @@ describe('locks', () => {
     await assert.rejects(resources.resourceGroups.delete('rg-app'), refusedWith('ScopeLocked', 409));
   });
 
-  it('are listed at a resource with those inherited, and at a group with those below', async () => {
+  it('are listed at a resource with those inherited, and at a group and a subscription with those below only', async () => {
+    await locks.managementLocks.createOrUpdateAtSubscriptionLevel('all', { level: 'CanNotDelete' });
     await locks.managementLocks.createOrUpdateAtResourceGroupLevel('rg-app', 'group', {
       level: 'CanNotDelete',
     });
@@ -380,10 +381,26 @@ describe('locks', () => {
       await names(
         locks.managementLocks.listAtResourceLevel('rg-app', 'Microsoft.Compute', '', 'virtualMachines', 'vm'),
       ),
-      ['group', 'own'],
+      ['all', 'group', 'own'],
     );
     assert.deepEqual(await names(locks.managementLocks.listAtResourceGroupLevel('rg-app')), ['group', 'own']);
-    assert.deepEqual(await names(locks.managementLocks.listAtSubscriptionLevel()), ['group', 'own']);
+    assert.deepEqual(await names(locks.managementLocks.listAtSubscriptionLevel()), ['all', 'group', 'own']);
+  });
+
+  it('are listed with no filter', async () => {
+    const list = locks.managementLocks.listAtResourceGroupLevel('rg-app', { filter: 'atScope()' });
+
+    await assert.rejects(Array.fromAsync(list), refusedWith('BadRequest', 400));
+  });
+
+  it('are 20 at one scope at most', async () => {
+    const put = (name: string) =>
+      locks.managementLocks.createOrUpdateAtResourceGroupLevel('rg-app', name, { level: 'CanNotDelete' });
+    for (let number = 0; number < 20; number++) await put(`lock-${number}`);
+
+    await assert.rejects(put('lock-20'), refusedWith('LockLimitExceeded', 409));
+    await put('lock-19');
+    await locks.managementLocks.createOrUpdateByScope(vmId, 'elsewhere', { level: 'CanNotDelete' });
   });
 });
 
@@ -400,6 +417,29 @@ describe('access', () => {
   const root = `/subscriptions/${SUBSCRIPTION}`;
 
   it('without write: AuthorizationFailed names action and scope', async () => {
+describe('tags', () => {
+  const several = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, number) => [`tag-${number}`, 'x']));
+  const one = (name: number, value: number) => ({ ['n'.repeat(name)]: 'v'.repeat(value) });
+  const writes: Record<string, (tags: Record<string, string>) => Promise<unknown>> = {
+    'a group': (tags) => resources.resourceGroups.createOrUpdate('rg-new', { location: 'eastus', tags }),
+    'an identity': (tags) =>
+      identities.userAssignedIdentities.createOrUpdate('rg-ids', 'a', { location: 'eastus', tags }),
+    'a VM': (tags) => compute.virtualMachines.update('rg-app', 'vm', { tags }).submitted(),
+  };
+  for (const [what, write] of Object.entries(writes)) {
+    it(`of ${what} are refused when they are too many or too long`, async () => {
+      await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);
+
+      await write(several(50));
+      await write(one(512, 256));
+      await assert.rejects(write(several(51)), refusedWith('InvalidTags', 400));
+      await assert.rejects(write(one(513, 1)), refusedWith('InvalidTagName', 400));
+      await assert.rejects(write(one(1, 257)), refusedWith('InvalidTagValueLength', 400));
+    });
+  }
+});
+
     await azure.seed([vmIn(SUBSCRIPTION, 'vm'), grant(root, READER)]);
 
     await assert.rejects(update({ type: 'SystemAssigned' }), (error: Error) => {
@@ -521,7 +561,7 @@ describe('what is not known is refused loudly:', () => {
     assert.deepEqual(answer, { status: 400, code: 'InvalidIdentityValues' });
   });
 
-  it('no token, a token of somebody else’s making, an expired one: 401', async () => {
+  it('no token, or a token of somebody else’s making: 401', async () => {
     const codeOf = async (authorization?: string) => {
       const response = await fetch(`${azure.armEndpoint}${sub}?api-version=2021-01-01`, {
         headers: authorization ? { authorization } : {},

@@ -235,3 +235,13 @@ describe('an operation', () => {
     assert.deepEqual(await poll(location), [200, undefined, null]);
   });
 });
+
+it('a VM of a fleet was created some time, as far as newer api-versions tell', async () => {
+  const createdIn = async (version: string) => {
+    const { body } = await call('GET', `${vm.id}?api-version=${version}`);
+    return body.properties?.timeCreated;
+  };
+
+  assert.ok(Date.parse((await createdIn('2021-11-01')) ?? '') < Date.now());
+  assert.equal(await createdIn('2021-07-01'), undefined);
+});
