@@ -1,3 +1,5 @@
+import { locations } from './locations.ts';
+
 /** A request ARM refuses. Thrown by handlers; the server turns it into an answer. */
 export class ArmError extends Error {
   readonly status: number;
@@ -39,18 +41,18 @@ export const errors = {
       tenantId,
       'AuthenticationFailed',
       "Authentication failed. The 'Authorization' header is missing.",
+      "The authentication failed because of missing 'Authorization' header.",
     ),
   invalidToken: (tenantId: string) =>
-      "The authentication failed because of missing 'Authorization' header.",
     challenge(tenantId, 'InvalidAuthenticationToken', 'The access token is invalid.'),
   expiredToken: (tenantId: string, expiry: Date, now: Date) =>
     challenge(
       tenantId,
       'ExpiredAuthenticationToken',
       `The access token expiry UTC time '${usDate(expiry)}' is earlier than current UTC time '${usDate(now)}'.`,
+      'The access token has expired.',
     ),
   missingApiVersion: () =>
-      'The access token has expired.',
     new ArmError(
       400,
       'MissingApiVersionParameter',
@@ -131,10 +133,6 @@ export const errors = {
     new ArmError(404, 'RoleAssignmentNotFound', `The role assignment '${name}' is not found.`, GATEWAY),
   subscriptionNotFound: (id: string) =>
     new ArmError(404, 'SubscriptionNotFound', `The subscription '${id}' could not be found.`, GATEWAY),
-  managementGroupNotFound: (name: string) =>
-    new ArmError(404, 'NotFound', `The management group '${name}' could not be found.`),
-  // f04
-  groupNotFound: (name: string) =>
   // The text is quoted in many threads; no source says the status.
   subscriptionDisabled: (id: string) =>
     new ArmError(
@@ -143,6 +141,10 @@ export const errors = {
       `The subscription '${id}' is disabled and therefore marked as read only. You cannot perform any write actions on this subscription until it is re-enabled.`,
       GATEWAY,
     ),
+  managementGroupNotFound: (name: string) =>
+    new ArmError(404, 'NotFound', `The management group '${name}' could not be found.`),
+  // f04
+  groupNotFound: (name: string) =>
     new ArmError(404, 'ResourceGroupNotFound', `Resource group '${name}' could not be found.`, GATEWAY),
   // f03
   resourceNotFound: (typeAndName: string, group: string) =>
@@ -162,8 +164,6 @@ export const errors = {
       `The scope '${target}' cannot perform ${operation} operation because following scope(s) are locked: '${locked.join(',')}'. Please remove the lock and try again.`,
       GATEWAY,
     ),
-  invalidLocation: (location: string) =>
-    new ArmError(
   // Codes and texts as Azure's own PowerShell module has them, which checks the tags of VMs before it sends them.
   tooManyTags: (count: number, most: number) =>
     new ArmError(
@@ -189,9 +189,11 @@ export const errors = {
   // Only the number is known: status, code and text are made up.
   tooManyLocks: (scope: string, most: number) =>
     new ArmError(409, 'LockLimitExceeded', `The scope '${scope}' has ${most} locks, which is the most.`),
+  invalidLocation: (location: string) =>
+    new ArmError(
       400,
       'LocationNotAvailableForResourceGroup',
-      `The provided location '${location}' is not available for resource group. List of available regions is 'centralus,eastasia,southeastasia,eastus,eastus2,westus,westus2,northcentralus,southcentralus,westcentralus,northeurope,westeurope,japaneast,japanwest,brazilsouth,australiasoutheast,australiaeast,westindia,southindia,centralindia,canadacentral,canadaeast,uksouth,ukwest,koreacentral,koreasouth,francecentral,westus3'.`,
+      `The provided location '${location}' is not available for resource group. List of available regions is '${locations.join(',')}'.`,
       GATEWAY,
     ),
   groupLocationConflict: (name: string, location: string, present: string) =>

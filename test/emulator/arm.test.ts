@@ -5,6 +5,7 @@ import { ManagementLockClient } from '@azure/arm-locks';
 import { ManagedServiceIdentityClient } from '@azure/arm-msi';
 import { ResourceManagementClient } from '@azure/arm-resources';
 import { ManagedIdentityCredential } from '@azure/identity';
+import { locations } from '../../emulator/arm/locations.ts';
 import { remediator } from '../../emulator/arm/principals.ts';
 import type { Azure } from '../../emulator/azure.ts';
 import { identityId } from '../../emulator/fleet/shapes.ts';
@@ -267,7 +268,6 @@ describe('a PATCH of a VM’s identity', () => {
 
     await assert.rejects(update({ type: 'SystemAssigned' }), refusedWith('OperationNotAllowed', 409));
   });
-});
 
   it('of a VM that a fleet says is being deleted is refused, too', async () => {
     await azure.seed([vmIn(SUBSCRIPTION, 'vm', { properties: { provisioningState: 'Deleting' } })]);
@@ -278,6 +278,7 @@ describe('a PATCH of a VM’s identity', () => {
     });
     await compute.virtualMachines.delete('rg-app', 'vm');
   });
+});
 
 describe('a PUT of a VM', () => {
   it('replaces the whole map of identities, which is how updates get lost', async () => {
@@ -334,6 +335,18 @@ describe('identities', () => {
       `/subscriptions/${SUBSCRIPTION}/resourcegroups/Rg-New/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id`,
     );
     assert.equal(second.principalId, first.principalId);
+  });
+
+  it('lose their tags by a PUT without any', async () => {
+    await resources.resourceGroups.createOrUpdate('rg-new', { location: 'eastus' });
+    const put = (tags?: Record<string, string>) =>
+      identities.userAssignedIdentities.createOrUpdate('rg-new', 'id', {
+        location: 'eastus',
+        ...(tags && { tags }),
+      });
+    await put({ owner: 'me' });
+
+    assert.deepEqual((await put()).tags, {});
   });
 
   it('cannot be made in a group that does not exist', async () => {
@@ -404,19 +417,6 @@ describe('locks', () => {
   });
 });
 
-describe('access', () => {
-  const grant = (scope: string, guid: string) => ({
-    id: `${scope}/providers/Microsoft.Authorization/roleAssignments/${guid}`,
-    properties: {
-      principalId: remediator.objectId,
-      roleDefinitionId: `/providers/Microsoft.Authorization/roleDefinitions/${guid}`,
-    },
-  });
-  const READER = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
-  const VM_CONTRIBUTOR = '9980e02c-c2be-4d73-94e8-173b1dc7cf3c';
-  const root = `/subscriptions/${SUBSCRIPTION}`;
-
-  it('without write: AuthorizationFailed names action and scope', async () => {
 describe('tags', () => {
   const several = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, number) => [`tag-${number}`, 'x']));
@@ -440,6 +440,19 @@ describe('tags', () => {
   }
 });
 
+describe('access', () => {
+  const grant = (scope: string, guid: string) => ({
+    id: `${scope}/providers/Microsoft.Authorization/roleAssignments/${guid}`,
+    properties: {
+      principalId: remediator.objectId,
+      roleDefinitionId: `/providers/Microsoft.Authorization/roleDefinitions/${guid}`,
+    },
+  });
+  const READER = 'acdd72a7-3385-48ef-bd42-f606fba81ae7';
+  const VM_CONTRIBUTOR = '9980e02c-c2be-4d73-94e8-173b1dc7cf3c';
+  const root = `/subscriptions/${SUBSCRIPTION}`;
+
+  it('without write: AuthorizationFailed names action and scope', async () => {
     await azure.seed([vmIn(SUBSCRIPTION, 'vm'), grant(root, READER)]);
 
     await assert.rejects(update({ type: 'SystemAssigned' }), (error: Error) => {
@@ -548,6 +561,16 @@ describe('what is not known is refused loudly:', () => {
       assert.deepEqual(await call(path, init), { status, code });
     });
   }
+
+  it('a region, with a list of those there are', async () => {
+    await assert.rejects(
+      resources.resourceGroups.createOrUpdate('x', { location: 'moon' }),
+      (error: Error) => {
+        for (const location of locations) assert.match(error.message, new RegExp(`\\b${location}\\b`));
+        return true;
+      },
+    );
+  });
 
   it('identity values that a read had filled in, which the SDK would not send', async () => {
     await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);

@@ -234,6 +234,14 @@ describe('the answer', () => {
     assert.equal(query('project tags', { options: { $top: 1 } }).body.$skipToken, undefined);
   });
 
+  it('can be paged with top, which is an order as well', () => {
+    const { body } = query('top 2 by name asc | project name', { options: { $top: 1 } });
+
+    assert.deepEqual([body.data, body.resultTruncated], [[{ name: 'a' }], 'false']);
+    const next = query('top 2 by name asc | project name', { options: { $skipToken: body.$skipToken } }).body;
+    assert.deepEqual([next.data, next.$skipToken], [[{ name: 'b' }], undefined]);
+  });
+
   it('comes as a table when asked, and before 2021', () => {
     const { body } = query('project id, tags, n = 1', { options: { resultFormat: 'table' } });
     const { columns } = body.data as unknown as { columns: { name: string; type: string }[] };
