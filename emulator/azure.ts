@@ -123,7 +123,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       return { error, ms };
     },
     onWrite: (entry, request) => {
-      changes.record(entry, request);
+      if (request.method !== 'DELETE') changes.record(entry, request);
       eventGrid.onWrite(world, entry, request);
     },
   };

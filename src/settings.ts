@@ -59,6 +59,11 @@ const listOf = (expected: string, passes: (text: string) => boolean) =>
     return parts.every(passes) ? new Set(parts.map(fold)) : undefined;
   });
 
+// What a resource may have in Azure (azure-facts, section 12).
+const MOST_TAGS = 50;
+const LONGEST_TAG_NAME = 512;
+const LONGEST_TAG_VALUE = 256;
+
 /** When the timer sweeps unless SWEEP_SCHEDULE says otherwise. */
 export const HOURLY = '0 0 * * * *';
 
@@ -128,7 +133,10 @@ export const settingsSchema = z.object({
   BUILT_IN_IDENTITY_NAME_PREFIX: identityName(80)
     .prefault('built-in-identity')
     .describe('Identities are named `{prefix}-{region}`.'),
-  IDENTITY_TAGS: setting('name=value;name=value', readTags)
+  IDENTITY_TAGS: setting(
+    `name=value;name=value, at most ${MOST_TAGS}, names of at most ${LONGEST_TAG_NAME} characters and values of ${LONGEST_TAG_VALUE}`,
+    readTags,
+  )
     .optional()
     .describe('Tags put on groups and identities the app creates: `name=value;name=value`.'),
   LOCK_IDENTITIES: flag().prefault('true').describe('Protect the identities with a CanNotDelete lock.'),
@@ -307,8 +315,13 @@ function readTags(text: string): Record<string, string> | undefined {
     .split(';')
     .filter((part) => part.trim() !== '')
     .map(readTag);
-  if (tags.some((tag) => tag?.value === undefined)) return undefined;
+  if (tags.length > MOST_TAGS || !tags.every(canBePut)) return undefined;
   return Object.fromEntries((tags as ExclusionTag[]).map((tag) => [tag.name, tag.value as string]));
+}
+
+function canBePut(tag: ExclusionTag | undefined): boolean {
+  if (tag?.value === undefined) return false;
+  return tag.name.length <= LONGEST_TAG_NAME && tag.value.length <= LONGEST_TAG_VALUE;
 }
 
 // https only: the SDKs refuse to send a token over plain http, and so do we, before they try.

@@ -52,8 +52,9 @@ export interface Access {
 }
 
 /**
- * Reads access from the state. A principal without any role assignment in the state is Owner of everything, so that
- * plain fleets need none; that ends with its first assignment. Make a new one after assignments changed.
+ * Reads access from the state. The remediator, and the host likewise, is Owner of everything while the state has no role
+ * assignment of its own for it, so that plain fleets need none. Nobody else may do anything without one. Make a new one
+ * after assignments changed.
  */
 export function access(store: Store): Access {
   const tree = hierarchy(store, TENANT_ID);

@@ -22,7 +22,10 @@ export function operationHeaders(
   return { 'azure-asyncoperation': url, 'azure-asyncnotification': 'Enabled' };
 }
 
-/** GET of a Compute operation: 200 always; its `Location` twin answers 202 while it runs (wire-behaviour, section 1). */
+/**
+ * GET of a Compute operation: 200 always; its `Location` twin answers 202 while it runs (wire-behaviour, section 1). The
+ * first poll of a creation asks for a longer wait (a09, a10, a12).
+ */
 export function computeOperation(world: World, request: ArmRequest): ArmAnswer | undefined {
   if (request.method !== 'GET') return undefined;
   requirePlace(world, request);
@@ -32,9 +35,14 @@ export function computeOperation(world: World, request: ArmRequest): ArmAnswer |
   if (!operation || request.query.get('s') !== sign(id)) {
     throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.');
   }
-  const { startsAt, endsAt, error } = operation;
+  const { kind, startsAt, endsAt, error, polled } = operation;
+  operation.polled = true;
   const running = endsAt > world.clock.now();
-  if (request.query.get('monitor') === 'true') return { status: running ? 202 : 200 };
+  if (request.query.get('monitor') === 'true') {
+    if (!running) return { status: 200 };
+    const location = `${request.origin}${request.path.path}?${request.query}`;
+    return { status: 202, headers: { location, 'retry-after': '10' } };
+  }
   const body = {
     startTime: timestamp(startsAt),
     ...(!running && { endTime: timestamp(endsAt) }),
@@ -42,7 +50,8 @@ export function computeOperation(world: World, request: ArmRequest): ArmAnswer |
     name: id,
     ...(!running && error && { error }),
   };
-  return { status: 200, body };
+  const wait = running && !polled && kind === 'Creating' ? { 'retry-after': '30' } : {};
+  return { status: 200, headers: wait, body };
 }
 
 function sign(id: string): string {

@@ -56,8 +56,13 @@ export function permissions(world: World, request: ArmRequest): ArmAnswer | unde
   };
 }
 
+/** `Enabled`, unless a fleet says otherwise. */
+export function subscriptionState({ properties, state }: ArmResource): string {
+  return String(properties?.state ?? state ?? 'Enabled');
+}
+
 function subscriptionBody(resource: ArmResource): unknown {
-  const { displayName, state, ...more } = (resource.properties ?? {}) as Record<string, unknown>;
+  const { displayName, subscriptionPolicies } = (resource.properties ?? {}) as Record<string, unknown>;
   return {
     id: `/subscriptions/${resource.name}`,
     authorizationSource: 'RoleBased',
@@ -65,8 +70,8 @@ function subscriptionBody(resource: ArmResource): unknown {
     subscriptionId: resource.name,
     tenantId: TENANT_ID,
     displayName: displayName ?? resource.displayName ?? resource.name,
-    state: state ?? resource.state ?? 'Enabled',
-    subscriptionPolicies: more.subscriptionPolicies ?? {
+    state: subscriptionState(resource),
+    subscriptionPolicies: subscriptionPolicies ?? {
       locationPlacementId: 'Public_2014-09-01',
       quotaId: 'EnterpriseAgreement_2014-09-01',
       spendingLimit: 'Off',

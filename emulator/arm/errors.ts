@@ -1,3 +1,5 @@
+import { locations } from './locations.ts';
+
 /** A request ARM refuses. Thrown by handlers; the server turns it into an answer. */
 export class ArmError extends Error {
   readonly status: number;
@@ -33,12 +35,13 @@ const SIGN_IN = 'https://login.windows.net/';
 
 /** Every error the embedded Azure answers with: ARM's own codes and texts, with where they were seen. */
 export const errors = {
-  // f13
+  // f13, with what the header says
   missingToken: (tenantId: string) =>
     challenge(
       tenantId,
       'AuthenticationFailed',
       "Authentication failed. The 'Authorization' header is missing.",
+      "The authentication failed because of missing 'Authorization' header.",
     ),
   invalidToken: (tenantId: string) =>
     challenge(tenantId, 'InvalidAuthenticationToken', 'The access token is invalid.'),
@@ -47,6 +50,7 @@ export const errors = {
       tenantId,
       'ExpiredAuthenticationToken',
       `The access token expiry UTC time '${usDate(expiry)}' is earlier than current UTC time '${usDate(now)}'.`,
+      'The access token has expired.',
     ),
   missingApiVersion: () =>
     new ArmError(
@@ -129,6 +133,14 @@ export const errors = {
     new ArmError(404, 'RoleAssignmentNotFound', `The role assignment '${name}' is not found.`, GATEWAY),
   subscriptionNotFound: (id: string) =>
     new ArmError(404, 'SubscriptionNotFound', `The subscription '${id}' could not be found.`, GATEWAY),
+  // The text is quoted in many threads; no source says the status.
+  subscriptionDisabled: (id: string) =>
+    new ArmError(
+      409,
+      'ReadOnlyDisabledSubscription',
+      `The subscription '${id}' is disabled and therefore marked as read only. You cannot perform any write actions on this subscription until it is re-enabled.`,
+      GATEWAY,
+    ),
   managementGroupNotFound: (name: string) =>
     new ArmError(404, 'NotFound', `The management group '${name}' could not be found.`),
   // f04
@@ -152,11 +164,36 @@ export const errors = {
       `The scope '${target}' cannot perform ${operation} operation because following scope(s) are locked: '${locked.join(',')}'. Please remove the lock and try again.`,
       GATEWAY,
     ),
+  // Codes and texts as Azure's own PowerShell module has them, which checks the tags of VMs before it sends them.
+  tooManyTags: (count: number, most: number) =>
+    new ArmError(
+      400,
+      'InvalidTags',
+      `Too many tags specified. Requested tag count - '${count}'. Maximum number of tags allowed - '${most}'.`,
+      GATEWAY,
+    ),
+  tagNameTooLong: (name: string, most: number) =>
+    new ArmError(
+      400,
+      'InvalidTagName',
+      `Tag key too large. Following tag name '${name}' exceeded the maximum length. Maximum allowed length for tag name - '${most}' characters.`,
+      GATEWAY,
+    ),
+  tagValueTooLong: (value: string, most: number) =>
+    new ArmError(
+      400,
+      'InvalidTagValueLength',
+      `Tag value too large. Following tag value '${value}' exceeded the maximum length. Maximum allowed length for tag value - '${most}' characters.`,
+      GATEWAY,
+    ),
+  // Only the number is known: status, code and text are made up.
+  tooManyLocks: (scope: string, most: number) =>
+    new ArmError(409, 'LockLimitExceeded', `The scope '${scope}' has ${most} locks, which is the most.`),
   invalidLocation: (location: string) =>
     new ArmError(
       400,
       'LocationNotAvailableForResourceGroup',
-      `The provided location '${location}' is not available for resource group. List of available regions is 'centralus,eastasia,southeastasia,eastus,eastus2,westus,westus2,northcentralus,southcentralus,westcentralus,northeurope,westeurope,japaneast,japanwest,brazilsouth,australiasoutheast,australiaeast,westindia,southindia,centralindia,canadacentral,canadaeast,uksouth,ukwest,koreacentral,koreasouth,francecentral,westus3'.`,
+      `The provided location '${location}' is not available for resource group. List of available regions is '${locations.join(',')}'.`,
       GATEWAY,
     ),
   groupLocationConflict: (name: string, location: string, present: string) =>
@@ -244,8 +281,8 @@ export function failedIdentityOperation(
   );
 }
 
-function challenge(tenantId: string, code: string, message: string): ArmError {
-  const header = `Bearer authorization_uri="${SIGN_IN}${tenantId}", error="invalid_token", error_description="${message}"`;
+function challenge(tenantId: string, code: string, message: string, described = message): ArmError {
+  const header = `Bearer authorization_uri="${SIGN_IN}${tenantId}", error="invalid_token", error_description="${described}"`;
   return new ArmError(401, code, message, { headers: { ...GATEWAY.headers, 'www-authenticate': header } });
 }
 

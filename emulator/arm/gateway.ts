@@ -1,6 +1,7 @@
 import type { ArmPath } from '../state/armPath.ts';
+import { isBeingDeleted } from '../state/store.ts';
 import { computeOperation } from './computeOperations.ts';
-import { managementGroups, permissions, subscriptions } from './containers.ts';
+import { managementGroups, permissions, subscriptionState, subscriptions } from './containers.ts';
 import { errors } from './errors.ts';
 import { locks } from './locks.ts';
 import { providers, requireRegistered } from './providers.ts';
@@ -78,6 +79,7 @@ export function route(world: World, request: ArmRequest): ArmAnswer {
     const [action, scope] = aboutProvider ? providerAction(path, method) : actionOf(path, method, type);
     world.access().require(request.principal, action, scope);
   }
+  requireOpen(world, request);
   const { subscriptionId, namespace } = path;
   if (subscriptionId !== undefined && namespace !== undefined && !aboutProvider && WRITES.has(method)) {
     requireRegistered(world.store, subscriptionId, namespace);
@@ -88,6 +90,21 @@ export function route(world: World, request: ArmRequest): ArmAnswer {
 }
 
 const WRITES = new Set(['PUT', 'PATCH']);
+
+/** Throws ArmError 409 for a write in a subscription that is disabled, or in or to a group that is being deleted. */
+function requireOpen({ store }: World, { path, method }: ArmRequest): void {
+  const { subscriptionId, resourceGroup } = path;
+  const writes = WRITES.has(method);
+  if (subscriptionId === undefined || !(writes || method === 'POST')) return;
+  const place = `/subscriptions/${subscriptionId}`;
+  const subscription = store.get(place)?.resource;
+  // What is there can still be deleted ("Subscription states" of azure-resource-manager-rpc).
+  if (subscription && subscriptionState(subscription) === 'Disabled')
+    throw errors.subscriptionDisabled(subscriptionId);
+  if (resourceGroup === undefined || !writes) return;
+  const group = store.get(`${place}/resourceGroups/${resourceGroup}`);
+  if (group && isBeingDeleted(group)) throw errors.groupBeingDeleted(resourceGroup);
+}
 
 /** `/subscriptions/{id}/providers`, `…/{namespace}` and `…/{namespace}/register`. */
 function isAboutProvider({ path, namespace, type }: ArmPath): boolean {

@@ -6,8 +6,10 @@ import { type ArmAnswer, type ArmRequest, requirePlace, type World } from './req
 
 const TYPE = 'microsoft.authorization/locks';
 const LEVELS = ['CanNotDelete', 'ReadOnly'];
+/** At one scope, those it inherits not counted (azure-facts, section 3). */
+const MOST_LOCKS = 20;
 
-/** Management locks at any scope: GET, PUT, DELETE one; list those inherited, at the scope and below (c01, c06). */
+/** Management locks at any scope: GET, PUT, DELETE one, and list (c01, c06). */
 export function locks(world: World, request: ArmRequest): ArmAnswer | undefined {
   const { method, path } = request;
   const { scope } = path;
@@ -27,6 +29,7 @@ export function locks(world: World, request: ArmRequest): ArmAnswer | undefined 
     const { properties } = request.json() as { properties?: { level?: string; notes?: string } };
     const level = LEVELS.find((known) => known.toLowerCase() === properties?.level?.toLowerCase());
     if (!level) throw errors.invalidContent(`The lock level '${properties?.level ?? ''}' is invalid.`);
+    if (!present) requireRoom(world.store, scope);
     const notes = properties?.notes === undefined ? {} : { notes: properties.notes };
     // The id keeps the casing of the URL that made it.
     const id = present?.resource.id ?? path.path;
@@ -48,13 +51,19 @@ export function locks(world: World, request: ArmRequest): ArmAnswer | undefined 
   return undefined;
 }
 
+// Locks at the scope and below it; of a resource, those it inherits too (wire-behaviour, section 3).
 function list(world: World, request: ArmRequest): ArmAnswer {
   requirePlace(world, request);
+  const filter = request.query.get('$filter');
+  if (filter !== null) throw errors.badRequest(`The filter '${filter}' is not supported.`);
   const { scope, subscriptionId } = request.path;
+  const inherits = /\/providers\//i.test(scope);
   const value = [...world.store.list(TYPE, subscriptionId)]
     .filter((entry) => !entry.deleted)
     .map(({ resource }) => resource)
-    .filter((lock) => isAtOrAbove(lockedScope(lock), scope) || isAtOrAbove(scope, lockedScope(lock)));
+    .filter(
+      (lock) => isAtOrAbove(scope, lockedScope(lock)) || (inherits && isAtOrAbove(lockedScope(lock), scope)),
+    );
   return { status: 200, body: { value } };
 }
 
@@ -71,6 +80,13 @@ export function requireNothingLocked(store: Store, id: string): void {
   requireUnlocked(store, id, 'delete');
   const below = locksOf(store, id).filter((lock) => isAtOrAbove(id, lockedScope(lock)));
   if (below.length > 0) throw errors.scopeLocked(id, 'delete', below.map(lockedScope));
+}
+
+function requireRoom(store: Store, scope: string): void {
+  const here = locksOf(store, scope).filter(
+    (lock) => lockedScope(lock).toLowerCase() === scope.toLowerCase(),
+  );
+  if (here.length >= MOST_LOCKS) throw errors.tooManyLocks(scope, MOST_LOCKS);
 }
 
 function locksOf(store: Store, id: string): ArmResource[] {

@@ -20,6 +20,8 @@ export interface ArmRequest {
   readonly origin: string;
   /** The id of this request, which is also that of the operation it starts (wire-behaviour 1.4). */
   readonly requestId: string;
+  /** The caller's, or made by Azure: the same in the answer, the change history and events. */
+  readonly correlationId: string;
   header(name: string): string | undefined;
   /** The body as an object. Throws ArmError 400 when it is none. */
   json(): Record<string, unknown>;
@@ -84,9 +86,19 @@ export function normalLocation(location: unknown): string {
     .toLowerCase();
 }
 
-/** Tags of a request body; undefined when there are none. */
+// Azure's limits of a resource's tags (azure-facts, section 12).
+const MOST_TAGS = 50;
+const LONGEST_TAG_NAME = 512;
+const LONGEST_TAG_VALUE = 256;
+
+/** Tags of a request body; undefined when there are none. Throws ArmError 400 when they are too many or too long. */
 export function readTags(body: Record<string, unknown>): Record<string, string> | undefined {
-  const { tags } = body;
-  if (tags === null || typeof tags !== 'object') return undefined;
-  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value ?? '')]));
+  if (body.tags === null || typeof body.tags !== 'object') return undefined;
+  const tags = Object.entries(body.tags).map(([name, value]) => [name, String(value ?? '')] as const);
+  if (tags.length > MOST_TAGS) throw errors.tooManyTags(tags.length, MOST_TAGS);
+  for (const [name, value] of tags) {
+    if (name.length > LONGEST_TAG_NAME) throw errors.tagNameTooLong(name, LONGEST_TAG_NAME);
+    if (value.length > LONGEST_TAG_VALUE) throw errors.tagValueTooLong(value, LONGEST_TAG_VALUE);
+  }
+  return Object.fromEntries(tags);
 }

@@ -42,7 +42,6 @@ function put(world: World, request: ArmRequest, present: Entry | undefined): Arm
   const location = normalLocation(body.location);
   const name = path.resourceGroup ?? '';
   if (!locations.includes(location)) throw errors.invalidLocation(location);
-  if (present?.operation) throw errors.groupBeingDeleted(name);
   if (present) requireUnlocked(world.store, present.resource.id, 'write');
   if (present && present.resource.location !== location) {
     throw errors.groupLocationConflict(name, location, present.resource.location ?? '');
@@ -65,13 +64,13 @@ function put(world: World, request: ArmRequest, present: Entry | undefined): Arm
 function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   requireNothingLocked(world.store, entry.resource.id);
   const operation = world.operations.begin(request.requestId, 'Deleting', 'groupDelete');
-  entry.operation = operation;
+  world.store.put(entry.resource, { operation });
   world.onWrite(entry, request);
   const prefix = `${entry.resource.id.toLowerCase()}/`;
   for (const type of world.store.types()) {
     for (const child of world.store.list(type, request.path.subscriptionId)) {
       if (child.deleted || !child.resource.id.toLowerCase().startsWith(prefix)) continue;
-      child.operation = operation;
+      world.store.put(child.resource, { operation });
       world.onWrite(child, request);
     }
   }

@@ -28,6 +28,9 @@ export interface ArmServerParts {
   readonly kept: KeptResults;
 }
 
+// These providers give each request an id of their own. What others answer, and what the gateway refuses, has the correlation
+// id for it, unless the caller chose that (a09, c07, h02 against b03, d06, f01, f04).
+const NUMBERS_REQUESTS = /\/providers\/microsoft\.(compute|authorization)\//i;
 const GRAPH_PATH = '/providers/microsoft.resourcegraph/resources';
 // On every answer that was recorded.
 const COMMON_HEADERS = {
@@ -71,7 +74,10 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
   const { world, journal, faults } = parts;
   const [rawPath = '', rawQuery = ''] = splitOnce(request.raw.url ?? '/', '?');
   const { method } = request;
-  const requestId = randomUUID();
+  const chosen = request.headers['x-ms-correlation-request-id'] as string | undefined;
+  const made = randomUUID();
+  const correlationId = chosen ?? made;
+  const requestId = NUMBERS_REQUESTS.test(readable(rawPath)) ? randomUUID() : made;
   let principal: Principal | undefined;
   let answer: ArmAnswer;
   let refusedBy: string | undefined;
@@ -90,7 +96,7 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
     answer =
       fault?.status === undefined
         ? world.store.lagging(fault?.graphLagMs, () =>
-            work(parts, request, rawPath, rawQuery, caller, requestId, fault),
+            work(parts, request, rawPath, rawQuery, caller, { requestId, correlationId }, fault),
           )
         : faultAnswer(fault);
   } catch (error) {
@@ -99,23 +105,18 @@ async function serve(parts: ArmServerParts, request: FastifyRequest, reply: Fast
     refusedBy = error.refusedBy;
   }
   const clientId = principal?.clientId ?? '';
-  const correlationId = request.headers['x-ms-correlation-request-id'] as string | undefined;
-  journal.add(
-    world.clock.now(),
-    clientId,
-    method,
-    readable(rawPath),
-    answer.status,
-    refusedBy,
-    correlationId,
-  );
+  journal.add(world.clock.now(), clientId, method, readable(rawPath), answer.status, refusedBy, chosen);
   if (fault?.reset === 'after') return breakConnection(request, reply);
+  const byGateway = answer.headers?.['x-ms-failure-cause'] === 'gateway';
   // What the gateway itself refuses says nothing of limits (f01, f03, f07).
-  const counts = answer.headers?.['x-ms-failure-cause'] === 'gateway' ? {} : remaining;
+  const counts = byGateway ? {} : remaining;
   const headers =
     fault?.status === undefined ? inMachineTime(answer.headers, world.clock.speed) : answer.headers;
-  return send(reply, request, { ...answer, headers: { ...counts, ...headers } }, requestId, fault?.truncated);
+  const ids = { requestId: byGateway ? made : requestId, correlationId };
+  return send(reply, { ...answer, headers: { ...counts, ...headers } }, ids, fault?.truncated);
 }
+
+type Ids = Pick<ArmRequest, 'requestId' | 'correlationId'>;
 
 function work(
   parts: ArmServerParts,
@@ -123,7 +124,7 @@ function work(
   rawPath: string,
   rawQuery: string,
   caller: Omit<Counted, 'subscriptionId'>,
-  requestId: string,
+  ids: Ids,
   fault: Fault | undefined,
 ): ArmAnswer {
   const { principal } = caller;
@@ -135,12 +136,13 @@ function work(
   const query = new URLSearchParams(rawQuery);
   const apiVersion = requireApiVersion(query.get('api-version'));
   if (isQuery) {
-    parts.world.throttle.resourceGraph(counted);
+    const { correlationId } = ids;
+    parts.world.throttle.resourceGraph(counted, correlationId);
     const now = new Date(parts.world.clock.now());
     const paging = { caller: principal.objectId, kept: parts.kept };
     const hides = fault?.graphHides === undefined ? undefined : new RegExp(fault.graphHides, 'i');
     const source = parts.graphFor(principal, hides);
-    return answerQuery({ apiVersion, body: parseBody(request.body), now, paging }, source);
+    return answerQuery({ apiVersion, body: parseBody(request.body), now, correlationId, paging }, source);
   }
   const armRequest: ArmRequest = {
     method: request.method,
@@ -149,7 +151,7 @@ function work(
     apiVersion,
     principal,
     counted,
-    requestId,
+    ...ids,
     origin: `https://${request.host}`,
     header: (name) => {
       const value = request.headers[name];
@@ -168,13 +170,11 @@ function work(
 
 function send(
   reply: FastifyReply,
-  request: FastifyRequest,
   answer: ArmAnswer,
-  requestId: string,
+  { requestId, correlationId }: Ids,
   truncated: Fault['truncated'],
 ): FastifyReply {
   const { status, headers = {}, body } = answer;
-  const correlationId = String(request.headers['x-ms-correlation-request-id'] ?? requestId);
   reply.status(status).headers({
     ...COMMON_HEADERS,
     'x-ms-request-id': requestId,

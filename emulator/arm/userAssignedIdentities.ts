@@ -66,10 +66,7 @@ function put(world: World, request: ArmRequest, present: ArmResource | undefined
     `/subscriptions/${path.subscriptionId}/resourcegroups/${path.resourceGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
   requireUnlocked(world.store, id, 'write');
   world.throttle.createIdentity(request.counted, location);
-  const resource = completeIdentity(
-    { id, name, type: '', location, tags: readTags(body) ?? present?.tags ?? {} },
-    present,
-  );
+  const resource = completeIdentity({ id, name, type: '', location, tags: readTags(body) ?? {} }, present);
   world.onWrite(world.store.put(resource, { visibleAfterMs: world.identityVisibleAfterMs }), request);
   return present
     ? { status: 200, body: resource }

@@ -1,7 +1,7 @@
 import type { ArmIdentity, ArmResource } from '../state/armResource.ts';
-import type { Entry } from '../state/store.ts';
+import { type Entry, isBeingDeleted } from '../state/store.ts';
 import type { PolicyGroup } from '../throttle/limits.ts';
-import { operationHeaders } from './computeOperations.ts';
+import { operationHeaders, timestamp } from './computeOperations.ts';
 import { errors } from './errors.ts';
 import { requireUnlocked } from './locks.ts';
 import { guidOf } from './principals.ts';
@@ -98,7 +98,7 @@ function put(world: World, request: ArmRequest, present: Entry | undefined): Arm
   const accepted = {
     ...acceptedProperties(body.properties),
     vmId: present?.resource.properties?.vmId ?? guidOf(`vm ${id} ${request.requestId}`),
-    timeCreated: present?.resource.properties?.timeCreated ?? new Date(world.clock.now()).toISOString(),
+    timeCreated: present?.resource.properties?.timeCreated ?? timestamp(world.clock.now()),
   };
   const resource = { ...rest, id, name, type: TYPE, location, tags: readTags(body) ?? {} };
   const made = withIdentity({ ...resource, properties: createdProperties(accepted, id) }, change.stored);
@@ -126,13 +126,11 @@ function accept(
   const { error, ms } = world.operationFault(request);
   // No recording shows what an operation that failed leaves behind: here, what was there before, marked Failed.
   const left = error ? (world.store.get(resource.id)?.resource ?? resource) : resource;
-  const entry = world.store.put({
-    ...left,
-    properties: { ...left.properties, provisioningState: error ? 'Failed' : 'Succeeded' },
-  });
   const kind = status === 201 ? 'Creating' : 'Updating';
   const operation = world.operations.begin(request.requestId, kind, work, error, ms);
-  entry.operation = operation;
+  const provisioningState = error ? 'Failed' : 'Succeeded';
+  const made = { ...left, properties: { ...left.properties, provisioningState } };
+  const entry = world.store.put(made, { operation });
   if (change.removed.length > 0)
     entry.formerIdentities = new Set([...(entry.formerIdentities ?? []), ...change.removed]);
   world.onWrite(entry, request);
@@ -157,8 +155,7 @@ function remove(world: World, request: ArmRequest, entry: Entry): ArmAnswer {
   count(world, request, entry, 'DeleteVM');
   requireMatch(request, entry);
   const operation = world.operations.begin(request.requestId, 'Deleting', 'delete');
-  entry.operation = operation;
-  entry.version++;
+  world.store.put(entry.resource, { operation });
   world.onWrite(entry, request);
   const headers = operationHeaders(request, operation, entry.resource.location ?? '');
   const location = `${headers['azure-asyncoperation']}&monitor=true`;
@@ -188,7 +185,7 @@ function requireWritable(world: World, request: ArmRequest, entry: Entry): void 
   requireUnlocked(world.store, entry.resource.id, 'write');
   // "Put VM" is for creating, "Update VM" for what is there (Compute's throttling page).
   count(world, request, entry, 'UpdateVM');
-  if (entry.operation?.kind === 'Deleting') throw errors.vmBeingDeleted(entry.resource.name);
+  if (isBeingDeleted(entry)) throw errors.vmBeingDeleted(entry.resource.name);
   requireMatch(request, entry);
 }
 

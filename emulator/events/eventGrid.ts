@@ -141,7 +141,8 @@ export function createEventGrid(
       if (active.size === 0) return;
       const endsAt = entry.operation?.endsAt ?? clock.now();
       const created = entry.version === 1 && request.method !== 'DELETE';
-      const event = resourceEvent(world, request, entry.resource, created, endsAt);
+      const failed = entry.operation?.error !== undefined;
+      const event = resourceEvent(world, request, entry.resource, { created, failed, endsAt });
       schedule.at(endsAt, () => publish(event));
     },
     deliveries: () => deliveries,

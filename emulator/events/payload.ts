@@ -16,18 +16,26 @@ export interface ResourceEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What became of a write. */
+export interface Ending {
+  /** The resource is new. */
+  readonly created: boolean;
+  readonly failed: boolean;
+  /** Ms of the emulator's time. */
+  readonly endsAt: number;
+}
+
 /**
- * The event of a write or deletion that `request` made, ended at `endsAt` (ms of the emulator's time). `created` says that
- * the resource is new. Source: event-schema-subscriptions (g01, g02); wire-behaviour, section 7.
+ * The event of a write or deletion that `request` made, as its operation ended. Source: event-schema-subscriptions (g01,
+ * g02); wire-behaviour, section 7.
  */
 export function resourceEvent(
   world: World,
   request: ArmRequest,
   resource: ArmResource,
-  created: boolean,
-  endsAt: number,
+  { created, failed, endsAt }: Ending,
 ): ResourceEvent {
-  const { principal, requestId } = request;
+  const { principal, correlationId } = request;
   const deleted = request.method === 'DELETE';
   // A write's sample has the segment in lower case, a deletion's has it as in the URL.
   const uri = deleted ? resource.id : resource.id.replace(/\/resourceGroups\//i, '/resourcegroups/');
@@ -37,13 +45,13 @@ export function resourceEvent(
   const data = {
     authorization: { scope: uri, action: operationName, evidence },
     claims: claimsOf(request),
-    correlationId: request.header('x-ms-correlation-request-id') ?? requestId,
+    correlationId,
     // "Only included when updating an existing resource or deleting a resource".
     ...(!created && { httpRequest: httpRequestOf(request) }),
     resourceProvider: resource.type.split('/')[0] ?? '',
     resourceUri: uri,
     operationName,
-    status: 'Succeeded',
+    status: failed ? 'Failed' : 'Succeeded',
     subscriptionId,
     tenantId: TENANT_ID,
   };
@@ -51,7 +59,7 @@ export function resourceEvent(
     id: randomUUID(),
     topic: `/subscriptions/${subscriptionId}`,
     subject: uri,
-    eventType: `Microsoft.Resources.Resource${deleted ? 'Delete' : 'Write'}Success`,
+    eventType: `Microsoft.Resources.Resource${deleted ? 'Delete' : 'Write'}${failed ? 'Failure' : 'Success'}`,
     eventTime: azureTime(endsAt),
     data,
   };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { GraphSource } from './graphSource.ts';
 import type { KeptResults } from './keptResults.ts';
 import { type QueryResult, runQuery } from './kql/query.ts';
@@ -18,6 +17,8 @@ export interface GraphCall {
   readonly apiVersion: string;
   readonly body: unknown;
   readonly now: Date;
+  /** That of the answer, which errors name (e20). */
+  readonly correlationId: string;
   /** Who asks, and where results are kept for the pages to come; without it each page runs the query. */
   readonly paging?: { readonly caller: string; readonly kept: KeptResults };
 }
@@ -35,7 +36,7 @@ export function answerQuery(request: GraphCall, source: GraphSource): GraphAnswe
     const wanted = readRequest(request.body, request.apiVersion);
     const { subscriptions, limitHit } = scopeOf(wanted, source);
     if (subscriptions.size === 0 && (wanted.subscriptions || wanted.managementGroups)) {
-      return refuse(403, 'Forbidden', request.now, headers(), [
+      return refuse(403, 'Forbidden', request, headers(), [
         {
           code: 'AccessDenied',
           message:
@@ -49,7 +50,7 @@ export function answerQuery(request: GraphCall, source: GraphSource): GraphAnswe
     return { status: 200, headers: { ...headers(), ...limit }, body: page(result, wanted) };
   } catch (error) {
     if (error instanceof RequestError) {
-      return refuse(400, 'BadRequest', request.now, headers(), [
+      return refuse(400, 'BadRequest', request, headers(), [
         { code: 'InvalidRequest', message: error.message },
       ]);
     }
@@ -57,7 +58,7 @@ export function answerQuery(request: GraphCall, source: GraphSource): GraphAnswe
     const { code } = error.details;
     const general = { code: 'InvalidQuery', message: INVALID_QUERY };
     const details = code === 'InvalidQuery' ? [error.details] : [general, error.details];
-    return refuse(400, 'BadRequest', request.now, headers(), details);
+    return refuse(400, 'BadRequest', request, headers(), details);
   }
 }
 
@@ -125,16 +126,16 @@ function wireValue(value: Value): Value {
 function refuse(
   status: number,
   code: string,
-  now: Date,
+  { now, correlationId }: GraphCall,
   headers: Record<string, string>,
   details: unknown[],
 ): GraphAnswer {
-  return { status, headers, body: { error: { code, message: supportText(now), details } } };
+  return { status, headers, body: { error: { code, message: supportText(now, correlationId), details } } };
 }
 
 /** The message of every error of Resource Graph's; what went wrong is in its details (e05, e20, e23). */
-export function supportText(now: Date): string {
-  return `Please provide below info when asking for support: timestamp = ${toText(now)}, correlationId = ${randomUUID()}.`;
+export function supportText(now: Date, correlationId: string): string {
+  return `Please provide below info when asking for support: timestamp = ${toText(now)}, correlationId = ${correlationId}.`;
 }
 
 // "0:00:00:00.4039490": days, hours, minutes, seconds (e09).

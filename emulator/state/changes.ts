@@ -8,6 +8,7 @@ import { type Entry, subscriptionOf } from './store.ts';
 export interface Writer {
   readonly principal: Principal;
   readonly requestId: string;
+  readonly correlationId: string;
 }
 
 /** What Change Analysis keeps: the table `resourcechanges` of Resource Graph. */
@@ -50,7 +51,7 @@ export function createChanges(clock: Clock, graphLagMs: number): Changes {
   }
 
   return {
-    record(entry, { principal, requestId }) {
+    record(entry, { principal, requestId, correlationId }) {
       const { previous, resource } = entry;
       delete entry.previous;
       const changes = previous ? difference(previous, resource) : {};
@@ -59,6 +60,7 @@ export function createChanges(clock: Clock, graphLagMs: number): Changes {
       kept.push({
         principal,
         requestId,
+        correlationId,
         at: clock.now(),
         id,
         type: type.toLowerCase(),
@@ -74,7 +76,7 @@ export function createChanges(clock: Clock, graphLagMs: number): Changes {
   };
 }
 
-function toRow({ principal, requestId, at, id, type, changes, kind }: Change): GraphRow {
+function toRow({ principal, requestId, correlationId, at, id, type, changes, kind }: Change): GraphRow {
   const name = guidOf(`change ${id} ${requestId}`);
   return {
     id: `${id}/providers/Microsoft.Resources/changes/${name}`,
@@ -93,7 +95,7 @@ function toRow({ principal, requestId, at, id, type, changes, kind }: Change): G
       targetResourceType: type,
       changeType: kind,
       changeAttributes: {
-        correlationId: requestId,
+        correlationId,
         changedByType: 'Application',
         changesCount: Object.keys(changes).length,
         clientType: 'Unknown',

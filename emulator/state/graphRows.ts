@@ -3,7 +3,7 @@ import type { GraphRow, GraphSource } from '../graph/graphSource.ts';
 import type { ArmResource } from './armResource.ts';
 import type { Changes } from './changes.ts';
 import type { Hierarchy } from './managementGroups.ts';
-import { type Entry, type Store, subscriptionOf } from './store.ts';
+import { type Store, subscriptionOf } from './store.ts';
 
 const SUBSCRIPTION = 'microsoft.resources/subscriptions';
 const GROUP = 'microsoft.resources/resourcegroups';
@@ -62,7 +62,7 @@ export function graphSource(
         const mayRead = filter(`${graphType(type)}/read`, subscriptionId);
         for (const entry of store.list(type, subscriptionId)) {
           const shown = store.graphView(entry);
-          if (shown && mayRead(shown.id) && !hides?.test(shown.id)) yield toRow(shown, entry, tree);
+          if (shown && mayRead(shown.id) && !hides?.test(shown.id)) yield toRow(shown, tree);
         }
       }
     }
@@ -98,18 +98,15 @@ export function graphSource(
     yield* containers;
     const mayRead = filter(`${MANAGEMENT_GROUP}/read`, '');
     for (const entry of store.list(MANAGEMENT_GROUP)) {
-      if (mayRead(entry.resource.id)) yield toRow(entry.resource, entry, tree);
+      if (mayRead(entry.resource.id)) yield toRow(entry.resource, tree);
     }
   }
 }
 
-function toRow(resource: ArmResource, { operation }: Entry, tree: Hierarchy): GraphRow {
+function toRow(resource: ArmResource, tree: Hierarchy): GraphRow {
   const type = resource.type.toLowerCase();
   const subscriptionId = subscriptionOf(resource.id);
   const group = resource.id.split('/', 5)[4] ?? '';
-  const properties = operation
-    ? { ...resource.properties, provisioningState: operation.kind }
-    : (resource.properties ?? {});
   return {
     id: resource.id,
     name: type === SUBSCRIPTION ? displayName(resource) : resource.name,
@@ -123,7 +120,7 @@ function toRow(resource: ArmResource, { operation }: Entry, tree: Hierarchy): Gr
     managedBy: resource.managedBy ?? '',
     sku: resource.sku ?? null,
     plan: resource.plan ?? null,
-    properties: type === SUBSCRIPTION ? subscriptionProperties(resource, tree) : properties,
+    properties: type === SUBSCRIPTION ? subscriptionProperties(resource, tree) : (resource.properties ?? {}),
     tags: resource.tags ?? null,
     identity: resource.identity ?? null,
     zones: resource.zones ?? null,

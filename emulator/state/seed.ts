@@ -13,11 +13,13 @@ const ROOT_TYPES: Readonly<Record<string, string>> = {
   '/subscriptions': 'Microsoft.Resources/subscriptions',
   '/resourcegroups': 'Microsoft.Resources/resourceGroups',
 };
+// When VMs were made that a fleet says nothing of. One text for all: fleets are large.
+const MADE_AT = '2025-01-01T00:00:00.0000000+00:00';
 const PROVIDER_ID = /^\/subscriptions\/[^/]+\/providers\/([^/]+)$/i;
 
 /**
  * Makes a resource of what a fleet file or a test gives: anything with an `id` in ARM's form. What Azure would have
- * filled in is filled in: name, type, principal ids, provisioning state. Throws SeedError.
+ * filled in is filled in: name, type, principal ids, provisioning state, time of creation. Throws SeedError.
  */
 export function toResource(given: unknown): ArmResource {
   if (given === null || typeof given !== 'object' || Array.isArray(given))
@@ -68,7 +70,8 @@ export function seed(store: Store, resource: ArmResource): void {
 }
 
 function completeVm(vm: ArmResource): ArmResource {
-  const properties = { vmId: guidOf(`vm ${vm.id}`), provisioningState: 'Succeeded', ...vm.properties };
+  const filledIn = { vmId: guidOf(`vm ${vm.id}`), provisioningState: 'Succeeded', timeCreated: MADE_AT };
+  const properties = { ...filledIn, ...vm.properties };
   const { identity, ...rest } = vm;
   return { ...rest, properties, ...(identity && { identity: completeVmIdentity(vm.id, identity) }) };
 }

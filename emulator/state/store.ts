@@ -9,6 +9,14 @@ export interface Operation {
   readonly endsAt: number;
   /** Why it fails at its end; undefined when it succeeds. */
   readonly error?: { readonly code: string; readonly message: string } | undefined;
+  /** Somebody asked how far it is. */
+  polled?: true;
+}
+
+/** A resource at some time, undefined where it was not there, with what an operation made of it. */
+interface State {
+  readonly resource: ArmResource | undefined;
+  readonly kind?: Operation['kind'] | undefined;
 }
 
 /** A resource with what Azure keeps about it. */
@@ -21,11 +29,18 @@ export interface Entry {
   /** From when on other services see the resource; an identity cannot be assigned before. */
   visibleAt: number;
   operation?: Operation | undefined;
-  /** Older states that Resource Graph still shows, each until its time; undefined means it was not there. */
-  past?: { readonly resource: ArmResource | undefined; readonly until: number }[] | undefined;
+  /** Older states that Resource Graph still shows, each until its time. */
+  past?: (State & { readonly until: number })[] | undefined;
   deleted?: true;
   /** User-assigned identities a VM once carried, lower case: they come back complete at once (a10). */
   formerIdentities?: ReadonlySet<string>;
+}
+
+/** What more there is to a write. */
+export interface PutOptions {
+  readonly lag?: boolean;
+  readonly visibleAfterMs?: number;
+  readonly operation?: Operation;
 }
 
 /** Everything that exists, by id. Ids are compared without regard to case and keep theirs. */
@@ -34,11 +49,14 @@ export interface Store {
   /** Entries of a type (lower case), of one subscription or of all. */
   list(type: string, subscriptionId?: string): Iterable<Entry>;
   types(): Iterable<string>;
-  /** Writes a resource; Resource Graph goes on showing what was there for its lag, unless `lag` is false. */
-  put(resource: ArmResource, options?: { readonly lag?: boolean; readonly visibleAfterMs?: number }): Entry;
+  /**
+   * Writes a resource, which may start an operation; Resource Graph goes on showing what was there for its lag, unless
+   * `lag` is false.
+   */
+  put(resource: ArmResource, options?: PutOptions): Entry;
   /** Deletes at once; Resource Graph follows. */
   remove(entry: Entry): void;
-  /** What Resource Graph shows of an entry now; undefined when nothing. */
+  /** What Resource Graph shows of an entry now, its operation included; undefined when nothing. */
   graphView(entry: Entry): ArmResource | undefined;
   /** Runs writes that Resource Graph goes on not seeing for so long, ms; without a time, for its lag as usual. */
   lagging<T>(lagMs: number | undefined, write: () => T): T;
@@ -65,22 +83,20 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
     const now = clock.now();
     if (entry.operation && entry.operation.endsAt <= now) {
       const { kind, endsAt } = entry.operation;
+      // Not the lag of the request for which it is looked at.
+      keepPast(entry, stateOf(entry), endsAt, graphLagMs);
       entry.operation = undefined;
-      if (kind === 'Deleting') markDeleted(entry, endsAt);
+      if (kind === 'Deleting') entry.deleted = true;
     }
     if (entry.past?.every((view) => view.until <= now)) entry.past = undefined;
     if (entry.deleted && !entry.past) forget(entry);
     return entry.deleted ? undefined : entry;
   }
 
-  function markDeleted(entry: Entry, at: number): void {
-    keepPast(entry, entry.resource, at);
-    entry.deleted = true;
-  }
-
-  function keepPast(entry: Entry, resource: ArmResource | undefined, at: number): void {
-    if (lagMs <= 0) return;
-    entry.past = [...(entry.past ?? []).filter((view) => view.until > at), { resource, until: at + lagMs }];
+  /** Lets Resource Graph go on showing, for its lag, what there was until then. */
+  function keepPast(entry: Entry, was: State, at: number, lag = lagMs): void {
+    if (lag <= 0) return;
+    entry.past = [...(entry.past ?? []).filter((view) => view.until > at), { ...was, until: at + lag }];
   }
 
   function forget(entry: Entry): void {
@@ -109,34 +125,36 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
       }
     },
     types: () => byType.keys(),
-    put(resource, { lag = true, visibleAfterMs = 0 } = {}) {
+    put(resource, { lag = true, visibleAfterMs = 0, operation } = {}) {
       const now = clock.now();
       const key = resource.id.toLowerCase();
       const known = byId.get(key);
       const live = known && settle(known);
       if (known && live) {
-        if (lag) keepPast(known, known.resource, now);
+        if (lag) keepPast(known, stateOf(known), now);
         known.previous = known.resource;
         known.resource = resource;
+        known.operation = operation ?? known.operation;
         known.version++;
         return known;
       }
-      const entry: Entry = { resource, version: 1, visibleAt: now + visibleAfterMs };
+      const entry: Entry = { resource, version: 1, visibleAt: now + visibleAfterMs, operation };
       if (known?.past) entry.past = [...known.past];
-      if (lag) keepPast(entry, known?.past?.at(-1)?.resource, now);
+      if (lag) keepPast(entry, { resource: undefined }, now);
       byId.set(key, entry);
       index(resource.type.toLowerCase(), subscriptionOf(key)).set(key, entry);
       return entry;
     },
     remove(entry) {
-      markDeleted(entry, clock.now());
+      keepPast(entry, stateOf(entry), clock.now());
+      entry.deleted = true;
       settle(entry);
     },
     graphView(entry) {
       const now = clock.now();
       const shown = entry.past?.find((view) => view.until > now);
-      if (shown) return shown.resource;
-      return entry.deleted ? undefined : entry.resource;
+      if (shown) return shown.resource && during(shown.resource, shown.kind);
+      return entry.deleted ? undefined : during(entry.resource, entry.operation?.kind);
     },
     lagging(ms, write) {
       lagMs = ms ?? graphLagMs;
@@ -151,6 +169,19 @@ export function createStore(clock: Clock, graphLagMs: number): Store {
       byType.clear();
     },
   };
+}
+
+/** True while a resource is being deleted, by an operation or because a fleet says so. */
+export function isBeingDeleted({ resource, operation }: Entry): boolean {
+  return (operation?.kind ?? resource.properties?.provisioningState) === 'Deleting';
+}
+
+function stateOf({ resource, operation }: Entry): State {
+  return { resource, kind: operation?.kind };
+}
+
+function during(resource: ArmResource, kind: Operation['kind'] | undefined): ArmResource {
+  return kind ? { ...resource, properties: { ...resource.properties, provisioningState: kind } } : resource;
 }
 
 const SUBSCRIPTIONS = '/subscriptions/';

@@ -70,11 +70,11 @@ export function assignmentRefusal(
 }
 
 /** Resource Graph's (recorded in e20). */
-export function graphRefusal(refusals: readonly Refusal[], now: number): ArmError {
+export function graphRefusal(refusals: readonly Refusal[], now: number, correlationId: string): ArmError {
   const code = 'RateLimiting';
   const message =
     'Client application has been throttled and should not attempt to repeat the request until an amount of time has elapsed. Please see https://aka.ms/resourcegraph-throttling for help.';
-  return refusal(refusals, code, supportText(new Date(now)), {
+  return refusal(refusals, code, supportText(new Date(now), correlationId), {
     extra: { details: [{ code, message }] },
     headers: { 'x-ms-resource-graph-request-duration': '0:00:00:00.0000000' },
   });

@@ -44,7 +44,7 @@ export interface Throttle {
    * the region is the VM's, the subscription the VM's, and that naming one again is free.
    */
   assignIdentities(call: Counted, vmId: string, location: string, count: number): void;
-  resourceGraph(call: Counted): void;
+  resourceGraph(call: Counted, correlationId: string): void;
   readonly neighbours: Neighbours;
   /** The buckets that are not full. */
   levels(): Level[];
@@ -114,14 +114,14 @@ export function createThrottle(clock: Clock, enforced: boolean): Throttle {
       ]);
       if (refusals.length > 0) throw assignmentRefusal(refusals, call.subscriptionId ?? '', vmId);
     },
-    resourceGraph(call) {
+    resourceGraph(call, correlationId) {
       const use = { limit: graphLimit, key: call.principal.objectId };
       const { remaining, refillInMs, refusals } = take(call, [use]);
       const left = String(remaining[0]);
       call.remaining['x-ms-user-quota-remaining'] = left;
       call.remaining['x-ms-user-quota-resets-after'] = timeSpan(refillInMs, clock.speed);
       call.remaining['x-ms-ratelimit-remaining-tenant-resource-requests'] = left;
-      if (refusals.length > 0) throw graphRefusal(refusals, clock.now());
+      if (refusals.length > 0) throw graphRefusal(refusals, clock.now(), correlationId);
     },
     levels() {
       neighbours.catchUp();

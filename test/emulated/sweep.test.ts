@@ -254,6 +254,21 @@ describe('one bad thing does not stop the rest:', () => {
     });
   }
 
+  it('a subscription that is disabled', async () => {
+    await azure.seed([
+      { id: `/subscriptions/${OTHER_SUBSCRIPTION}`, properties: { state: 'Disabled' } },
+      vmIn(OTHER_SUBSCRIPTION, 'bad'),
+      vmIn(SUBSCRIPTION, 'good'),
+    ]);
+
+    const { byName } = await run();
+
+    assert.deepEqual(
+      [byName.get('good')?.outcome, byName.get('bad')?.reason],
+      ['assigned', 'subscription-disabled'],
+    );
+  });
+
   it('a VM being deleted while it is written', async () => {
     await seedTwo();
     azure.faults.add({

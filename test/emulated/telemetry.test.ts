@@ -166,7 +166,7 @@ describe('a sweep', () => {
     const timeCreated = new Date(Date.now() - 5 * 3_600_000).toISOString();
     await azure.seed([
       vmIn(SUBSCRIPTION, 'old', { properties: { timeCreated } }),
-      vmIn(SUBSCRIPTION, 'unknown'),
+      vmIn(SUBSCRIPTION, 'unknown', { properties: { timeCreated: undefined } }),
     ]);
 
     await wholeSweep(aShared({ EMBEDDED_AZURE_CLOCK: '' }));

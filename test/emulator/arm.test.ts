@@ -5,6 +5,7 @@ import { ManagementLockClient } from '@azure/arm-locks';
 import { ManagedServiceIdentityClient } from '@azure/arm-msi';
 import { ResourceManagementClient } from '@azure/arm-resources';
 import { ManagedIdentityCredential } from '@azure/identity';
+import { locations } from '../../emulator/arm/locations.ts';
 import { remediator } from '../../emulator/arm/principals.ts';
 import type { Azure } from '../../emulator/azure.ts';
 import { identityId } from '../../emulator/fleet/shapes.ts';
@@ -267,6 +268,16 @@ describe('a PATCH of a VM’s identity', () => {
 
     await assert.rejects(update({ type: 'SystemAssigned' }), refusedWith('OperationNotAllowed', 409));
   });
+
+  it('of a VM that a fleet says is being deleted is refused, too', async () => {
+    await azure.seed([vmIn(SUBSCRIPTION, 'vm', { properties: { provisioningState: 'Deleting' } })]);
+
+    await assert.rejects(update({ type: 'SystemAssigned' }), (error: Error) => {
+      assert.match(error.message, /VM 'vm' is marked for deletion/);
+      return refusedWith('OperationNotAllowed', 409)(error);
+    });
+    await compute.virtualMachines.delete('rg-app', 'vm');
+  });
 });
 
 describe('a PUT of a VM', () => {
@@ -326,6 +337,18 @@ describe('identities', () => {
     assert.equal(second.principalId, first.principalId);
   });
 
+  it('lose their tags by a PUT without any', async () => {
+    await resources.resourceGroups.createOrUpdate('rg-new', { location: 'eastus' });
+    const put = (tags?: Record<string, string>) =>
+      identities.userAssignedIdentities.createOrUpdate('rg-new', 'id', {
+        location: 'eastus',
+        ...(tags && { tags }),
+      });
+    await put({ owner: 'me' });
+
+    assert.deepEqual((await put()).tags, {});
+  });
+
   it('cannot be made in a group that does not exist', async () => {
     await assert.rejects(
       identities.userAssignedIdentities.createOrUpdate('nope', 'id', { location: 'eastus' }),
@@ -358,7 +381,8 @@ describe('locks', () => {
     await assert.rejects(resources.resourceGroups.delete('rg-app'), refusedWith('ScopeLocked', 409));
   });
 
-  it('are listed at a resource with those inherited, and at a group with those below', async () => {
+  it('are listed at a resource with those inherited, and at a group and a subscription with those below only', async () => {
+    await locks.managementLocks.createOrUpdateAtSubscriptionLevel('all', { level: 'CanNotDelete' });
     await locks.managementLocks.createOrUpdateAtResourceGroupLevel('rg-app', 'group', {
       level: 'CanNotDelete',
     });
@@ -370,11 +394,50 @@ describe('locks', () => {
       await names(
         locks.managementLocks.listAtResourceLevel('rg-app', 'Microsoft.Compute', '', 'virtualMachines', 'vm'),
       ),
-      ['group', 'own'],
+      ['all', 'group', 'own'],
     );
     assert.deepEqual(await names(locks.managementLocks.listAtResourceGroupLevel('rg-app')), ['group', 'own']);
-    assert.deepEqual(await names(locks.managementLocks.listAtSubscriptionLevel()), ['group', 'own']);
+    assert.deepEqual(await names(locks.managementLocks.listAtSubscriptionLevel()), ['all', 'group', 'own']);
   });
+
+  it('are listed with no filter', async () => {
+    const list = locks.managementLocks.listAtResourceGroupLevel('rg-app', { filter: 'atScope()' });
+
+    await assert.rejects(Array.fromAsync(list), refusedWith('BadRequest', 400));
+  });
+
+  it('are 20 at one scope at most', async () => {
+    const put = (name: string) =>
+      locks.managementLocks.createOrUpdateAtResourceGroupLevel('rg-app', name, { level: 'CanNotDelete' });
+    for (let number = 0; number < 20; number++) await put(`lock-${number}`);
+
+    await assert.rejects(put('lock-20'), refusedWith('LockLimitExceeded', 409));
+    await put('lock-19');
+    await locks.managementLocks.createOrUpdateByScope(vmId, 'elsewhere', { level: 'CanNotDelete' });
+  });
+});
+
+describe('tags', () => {
+  const several = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, number) => [`tag-${number}`, 'x']));
+  const one = (name: number, value: number) => ({ ['n'.repeat(name)]: 'v'.repeat(value) });
+  const writes: Record<string, (tags: Record<string, string>) => Promise<unknown>> = {
+    'a group': (tags) => resources.resourceGroups.createOrUpdate('rg-new', { location: 'eastus', tags }),
+    'an identity': (tags) =>
+      identities.userAssignedIdentities.createOrUpdate('rg-ids', 'a', { location: 'eastus', tags }),
+    'a VM': (tags) => compute.virtualMachines.update('rg-app', 'vm', { tags }).submitted(),
+  };
+  for (const [what, write] of Object.entries(writes)) {
+    it(`of ${what} are refused when they are too many or too long`, async () => {
+      await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);
+
+      await write(several(50));
+      await write(one(512, 256));
+      await assert.rejects(write(several(51)), refusedWith('InvalidTags', 400));
+      await assert.rejects(write(one(513, 1)), refusedWith('InvalidTagName', 400));
+      await assert.rejects(write(one(1, 257)), refusedWith('InvalidTagValueLength', 400));
+    });
+  }
 });
 
 describe('access', () => {
@@ -499,6 +562,16 @@ describe('what is not known is refused loudly:', () => {
     });
   }
 
+  it('a region, with a list of those there are', async () => {
+    await assert.rejects(
+      resources.resourceGroups.createOrUpdate('x', { location: 'moon' }),
+      (error: Error) => {
+        for (const location of locations) assert.match(error.message, new RegExp(`\\b${location}\\b`));
+        return true;
+      },
+    );
+  });
+
   it('identity values that a read had filled in, which the SDK would not send', async () => {
     await azure.seed([vmIn(SUBSCRIPTION, 'vm')]);
     const identity = { type: 'UserAssigned', userAssignedIdentities: { [A]: { clientId: 'x' } } };
@@ -511,7 +584,7 @@ describe('what is not known is refused loudly:', () => {
     assert.deepEqual(answer, { status: 400, code: 'InvalidIdentityValues' });
   });
 
-  it('no token, a token of somebody else’s making, an expired one: 401', async () => {
+  it('no token, or a token of somebody else’s making: 401', async () => {
     const codeOf = async (authorization?: string) => {
       const response = await fetch(`${azure.armEndpoint}${sub}?api-version=2021-01-01`, {
         headers: authorization ? { authorization } : {},

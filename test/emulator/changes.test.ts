@@ -85,3 +85,17 @@ changedProperties = properties.changes, changeCount = properties.changeAttribute
     count_: 2,
   });
 });
+
+it('resourcechanges has nothing of a deletion', async () => {
+  await compute.virtualMachines.createOrUpdate('rg-app', 'short-lived', { location: 'eastus' }).submitted();
+  await compute.virtualMachines.delete('rg-app', 'short-lived').submitted();
+
+  const changes = await rows(`resourcechanges
+| where tostring(properties.targetResourceId) contains 'short-lived'
+| project id, changeType = tostring(properties.changeType)`);
+
+  assert.deepEqual(
+    changes.map(({ changeType }) => changeType),
+    ['Create'],
+  );
+});

@@ -149,6 +149,30 @@ describe('an event of a VM', () => {
     }
   });
 
+  it('tells of a write that failed in the end as of a failure, which is another type of event', async () => {
+    const fail = async () => {
+      const operationError = { code: 'InternalExecutionError', message: 'm' };
+      azure.faults.add({
+        method: 'PATCH',
+        path: '/old$',
+        times: 1,
+        headers: {},
+        latencyMs: 0,
+        operationError,
+      });
+      await arm('PATCH', idOf('old'), { tags: {} });
+    };
+    await subscribe(azure, webhook);
+    await fail();
+
+    const { eventType, data } = await firstEvent();
+    assert.deepEqual([eventType, data.status], ['Microsoft.Resources.ResourceWriteFailure', 'Failed']);
+    webhook.received.length = 0;
+    await subscribe(azure, webhook, { filter: { includedEventTypes: [WRITE] } });
+    await fail();
+    assert.deepEqual(await eventsBeforeMarker(), []);
+  });
+
   it('tells of a deletion, with the segment as it was created', async () => {
     await subscribe(azure, webhook);
     await arm('DELETE', idOf('old'));

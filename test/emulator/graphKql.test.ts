@@ -54,7 +54,7 @@ interface Body {
 }
 function query(text: string, more: Record<string, unknown> = {}) {
   const { status, headers, body } = answerQuery(
-    { apiVersion: '2024-04-01', body: { query: text, ...more }, now: new Date(0) },
+    { apiVersion: '2024-04-01', body: { query: text, ...more }, now: new Date(0), correlationId: 'c' },
     source,
   );
   return { status, headers, body: body as Body };
@@ -234,6 +234,14 @@ describe('the answer', () => {
     assert.equal(query('project tags', { options: { $top: 1 } }).body.$skipToken, undefined);
   });
 
+  it('can be paged with top, which is an order as well', () => {
+    const { body } = query('top 2 by name asc | project name', { options: { $top: 1 } });
+
+    assert.deepEqual([body.data, body.resultTruncated], [[{ name: 'a' }], 'false']);
+    const next = query('top 2 by name asc | project name', { options: { $skipToken: body.$skipToken } }).body;
+    assert.deepEqual([next.data, next.$skipToken], [[{ name: 'b' }], undefined]);
+  });
+
   it('comes as a table when asked, and before 2021', () => {
     const { body } = query('project id, tags, n = 1', { options: { resultFormat: 'table' } });
     const { columns } = body.data as unknown as { columns: { name: string; type: string }[] };
@@ -244,7 +252,7 @@ describe('the answer', () => {
       { name: 'n', type: 'integer' },
     ]);
     const old = answerQuery(
-      { apiVersion: '2019-04-01', body: { query: 'project id' }, now: new Date(0) },
+      { apiVersion: '2019-04-01', body: { query: 'project id' }, now: new Date(0), correlationId: 'c' },
       source,
     );
     assert.ok('columns' in ((old.body as Body).data as unknown as object));

@@ -326,6 +326,8 @@ describe('refused', () => {
 
     assert.equal(passed, 15);
     assert.equal(refusal.body.error?.code, 'RateLimiting');
+    const correlationId = refusal.headers.get('x-ms-correlation-request-id');
+    assert.ok(refusal.body.error.message.endsWith(`correlationId = ${correlationId}.`));
     assert.equal(refusal.headers.get('x-ms-user-quota-remaining'), '0');
     assert.equal(refusal.headers.get('retry-after'), '5');
   });

@@ -131,6 +131,19 @@ describe('readSettings', () => {
     assert.deepEqual(settings.identityTags, { owner: 'me', cost: 'a=b' });
   });
 
+  it('takes no more tags, and no longer ones, than Azure does', () => {
+    const tags = (count: number) => Array.from({ length: count }, (_, n) => `tag-${n}=x`).join(';');
+    const one = (name: number, value: number) => `${'n'.repeat(name)}=${'v'.repeat(value)}`;
+
+    for (const IDENTITY_TAGS of [tags(50), one(512, 256)]) readSettings({ SCOPES, IDENTITY_TAGS });
+    for (const IDENTITY_TAGS of [tags(51), one(513, 1), one(1, 257)]) {
+      assert.match(
+        errorOf({ SCOPES, IDENTITY_TAGS }),
+        /at most 50, names of at most 512 characters and values of 256/,
+      );
+    }
+  });
+
   it('reads the lists of a staged roll-out, in whatever letter case', () => {
     const { policy } = readSettings({
       SCOPES,

@@ -26,7 +26,7 @@ export interface Table {
 export interface QueryResult {
   readonly columns: readonly Column[];
   readonly rows: Row[];
-  /** True when the query limits its own rows, which rules out paging. */
+  /** True when the query limits its own rows by `take` or `limit`, which rules out paging. */
   readonly limited: boolean;
 }
 
@@ -66,7 +66,7 @@ export function runQuery(text: string, context: QueryContext): QueryResult {
   limitUse(parsed.query, 'JoinOperator', 'join', MOST_JOINS);
   limitUse(parsed.query, 'MvExpandOperator', 'mv-expand', MOST_EXPANSIONS);
   const pipeline = compilePipeline(parsed.query, context);
-  const limited = pipeline.operators.some((kind) => kind === 'TakeOperator' || kind === 'TopOperator');
+  const limited = pipeline.operators.includes('TakeOperator');
   return { columns: pipeline.columns, rows: [...pipeline.rows()], limited };
 }
 
