@@ -15,13 +15,14 @@ export function remediateRegion(
   work: RegionWork,
   run: RegionRun,
 ): Promise<RegionEnd> {
-  const { clients, settings } = context.app;
+  const { clients, settings, random } = context.app;
   const { location, renewing } = work;
   const managerOf = managerLookup(context.app);
 
   async function* pages(subscriptions: readonly string[], counted: number) {
-    yield* vmIds(clients, coverage, settings, { verdicts: [GOAL_MISSING], location }, subscriptions, counted);
-    if (renewing) yield* renewalIds(clients, coverage, settings, location, subscriptions);
+    const wanted = { verdicts: [GOAL_MISSING], location };
+    yield* vmIds(clients, coverage, settings, wanted, subscriptions, counted, random);
+    if (renewing) yield* renewalIds(clients, coverage, settings, location, subscriptions, random);
   }
 
   return writeRegion(context.app, work, run, {

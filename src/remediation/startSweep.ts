@@ -21,7 +21,7 @@ import { makeSweepReport } from './sweepReport.ts';
  * each region that has work, the one with most first; in any order where MAX_ASSIGNMENTS_PER_SWEEP is set. Reads no VM, and
  * writes nothing to Azure but locks that are gone. Without leave to write (R7) there are no messages, and not even those.
  * The messages carry `traceparent`, so that the work belongs to the operation of the sweep.
- * Throws ScopeError or AzureError when the tenant cannot be counted at all.
+ * Throws ScopeError or AzureError when the tenant cannot be counted.
  */
 export async function startSweep(shared: Shared, log: Log, traceparent?: string): Promise<RegionMessage[]> {
   const { app, coverage, telemetry } = shared;
