@@ -163,6 +163,8 @@ describe('a sweep that begins while the one before still drains', () => {
       SWEEP_SCHEDULE: '*/4 * * * * *',
       EMBEDDED_AZURE_CLOCK: '',
       CAPACITY_SHARE_PERCENT: '100',
+      // Fewer at once.
+      FAILURE_THRESHOLD_PERCENT: '99',
     };
     running = await hosted(settings, { host: { workers: 2, leaseSeconds: 30 } });
     const { azure, host, events } = running;
