@@ -52,8 +52,14 @@ const VM_TYPE = 'microsoft.compute/virtualmachines';
 /**
  * Lets a contender bring VMs to their goal while rivals write to the same VMs, in an embedded Azure of its own, and holds
  * the outcome against the ledger. Rivals act when the contender's sweep has read a VM and when it has written it: on the same VM the same for every contender.
+ * A request that some of them have to come before waits for these, at most `longestWayMs` of the machine's.
  */
-export async function race(make: MakeContender, seed: number, until: Until): Promise<Run> {
+export async function race(
+  make: MakeContender,
+  seed: number,
+  until: Until,
+  longestWayMs = LONGEST_WAY_MS,
+): Promise<Run> {
   const startedAt = performance.now();
   const azure = await startAzure({ speed: SPEED, throttle: false, seed });
   trustAzure(azure);
@@ -64,7 +70,7 @@ export async function race(make: MakeContender, seed: number, until: Until): Pro
   const acting = new Set<Promise<void>>();
   const scripts = new Map<string, Script>();
   const firstOf = (vm: string) =>
-    Promise.race([Promise.all(scripts.get(vm)?.first ?? []), delay(LONGEST_WAY_MS)]);
+    Promise.race([Promise.all(scripts.get(vm)?.first ?? []), delay(longestWayMs)]);
   const lay = (pipeline: Pipeline): void => {
     pipeline.addPolicy(longWire(random), { afterPhase: 'Retry' });
   };
