@@ -9,7 +9,7 @@ interface Neighbour {
   readonly refused: number;
 }
 
-const SPEED = 15;
+const SPEED = { quick: 22, whole: 15 };
 const SHARE = 0.5;
 
 export const neighbour: Scenario = {
@@ -24,7 +24,7 @@ export const neighbour: Scenario = {
       const done = await contend(
         contender,
         fleet,
-        SPEED,
+        quick ? SPEED.quick : SPEED.whole,
         async ({ controlEndpoint }) => {
           const [one] = (await (await fetch(`${controlEndpoint}/neighbours`)).json()) as Neighbour[];
           return one ?? { sent: 0, refused: 0 };
