@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import { type App, createApp } from '../app.ts';
 import { type Counts, countsSince } from '../azure/callContext.ts';
-import type { VmCount } from '../azure/inventory.ts';
-import { GOAL_MISSING } from '../azure/verdictsKql.ts';
+import { missingIn } from '../remediation/plan.ts';
 import { recordRegion, recordSweep } from '../remediation/recording.ts';
 import { type SweepSummary, sweep } from '../remediation/sweep.ts';
 import { type Compliance, complianceOf } from './compliance.ts';
@@ -101,8 +100,4 @@ function printSummary(summary: SweepSummary, compliance: Compliance | undefined)
   if (summary.problems.length > 0) print(`\n${problemsText(summary.problems)}`);
   const left = leftText(summary);
   if (left !== '') print(`\n${left}`);
-}
-
-function missingIn(counts: readonly VmCount[]): number {
-  return counts.reduce((sum, row) => sum + (row.verdict === GOAL_MISSING ? row.total : 0), 0);
 }

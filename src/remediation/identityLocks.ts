@@ -8,6 +8,7 @@ import { goalIdentity } from '../domain/goalIdentity.ts';
 import { isToBeLocked } from '../domain/identityRules.ts';
 import { fold, parseIdentityId } from '../domain/resourceId.ts';
 import type { GoalIdentities, VmPlace } from './goalIdentities.ts';
+import { shuffle } from './portions.ts';
 import type { Problems } from './problems.ts';
 import { inSlots, slots } from './slots.ts';
 
@@ -85,8 +86,10 @@ export async function relockIdentities(
     return [];
   }
   const inTurn = inSlots(slots(LISTS_AT_ONCE));
+  // By chance, so that those that cannot be locked do not take the place of the others in every sweep.
+  const repaired = shuffle(unlocked, app.random).slice(0, MOST_REPAIRS);
   const ensured = await Promise.all(
-    someOf(unlocked, MOST_REPAIRS, app.random).map(({ goal, location }) =>
+    repaired.map(({ goal, location }) =>
       inTurn(async () => ({ goal, identity: await identities.ensure(goal, placeOf(goal, location)) })),
     ),
   );
@@ -102,12 +105,6 @@ export async function relockIdentities(
   return ensured
     .filter(({ identity }) => identity.state === 'ready' && !identity.unlocked)
     .map(({ goal }) => goal);
-}
-
-// By chance, so that those that cannot be locked do not take the place of the others in every sweep.
-function someOf<T>(list: readonly T[], most: number, random: () => number): T[] {
-  const places = list.map((item) => ({ item, place: random() })).sort((a, b) => a.place - b.place);
-  return places.slice(0, most).map(({ item }) => item);
 }
 
 // Identities that are locked are in the subscription of their VMs.

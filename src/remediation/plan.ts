@@ -50,11 +50,12 @@ export async function planSweep(app: App, coverage: Coverage, location?: string)
     ...{ counts, tally, regions, renewalsUnread },
     oldestMissing: oldestMissing(counts),
     // Not the sum of `renewals`: some of those are in subscriptions that are excluded as a whole.
-    renewals: missing(counts) - missing(counted),
+    renewals: missingIn(counts) - missingIn(counted),
   };
 }
 
-function missing(counts: readonly VmCount[]): number {
+/** How many of the counted VMs lack their goal identity. */
+export function missingIn(counts: readonly VmCount[]): number {
   return counts.reduce((sum, { verdict, total }) => sum + (verdict === GOAL_MISSING ? total : 0), 0);
 }
 

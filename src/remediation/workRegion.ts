@@ -64,15 +64,11 @@ async function work(
   const endsAt = Date.parse(message.until);
   const stopAt = Math.min(endsAt, app.clock.now() + (delivery.budgetMs ?? REGION_BUDGET_MS));
   const isLate = app.clock.now() >= endsAt;
-  if (isLate && message.looked === undefined) {
-    log.warn('Region left to the next sweep: its time was over before it was begun', {
-      ...about,
-      until: message.until,
-    });
-    return undefined;
-  }
   if (isLate || app.settings.policy.effect !== 'DeployIfNotExists') {
-    log.info('Region left to the next sweep', { ...about, until: message.until });
+    const { until } = message;
+    if (isLate && message.looked === undefined) {
+      log.warn('Region left to the next sweep: its time was over before it was begun', { ...about, until });
+    } else log.info('Region left to the next sweep', { ...about, until });
     return undefined;
   }
   if (message.limit !== undefined && delivery.redelivered) {

@@ -58,7 +58,7 @@ const OF_A_REGION = 512;
 const PORTIONS_AT_ONCE = 32;
 
 /**
- * Pages through the VMs of one region, one subscription in turn with the others, begins with each and reports each VM
+ * Pages through the VMs of one region, subscriptions side by side, begins with each and reports each VM
  * looked at exactly once. The limits of every writer are kept here: how many VMs, and FAILURE_THRESHOLD_PERCENT.
  * Holds at most some pages of ids in memory, and a number for each VM. What cannot be read keeps nothing else from being done.
  */

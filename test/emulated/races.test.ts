@@ -38,6 +38,19 @@ describe('races with rival writers', () => {
   });
 });
 
+/** Azure puts the next write of a VM off, for so many ms of the app's clock. */
+function putOffNextWrite(app: App, ms: number): void {
+  const headers = { 'retry-after-ms': String(ms / app.clock.speed) };
+  azure.faults.add({
+    method: 'PATCH',
+    path: 'virtualMachines',
+    times: 1,
+    status: 429,
+    headers,
+    latencyMs: 0,
+  });
+}
+
 describe('a VM deleted and made again between reading and writing, with the same ETag', () => {
   const vm = vmIn(SUBSCRIPTION, 'vm');
   const madeAgain = { ...vm, properties: { vmId: 'f00dfeed-0000-4000-8000-000000000001' } };
@@ -77,15 +90,7 @@ describe('a VM deleted and made again between reading and writing, with the same
   it('keeps its identities when Azure put the write off: the VM is looked at once more', async () => {
     await azure.seed([{ ...vm, identity: usersOf('app', 'backup') }]);
     const app = anApp(azure);
-    const headers = { 'retry-after-ms': String((2 * FRESH_MS) / app.clock.speed) };
-    azure.faults.add({
-      method: 'PATCH',
-      path: 'virtualMachines',
-      times: 1,
-      status: 429,
-      headers,
-      latencyMs: 0,
-    });
+    putOffNextWrite(app, 2 * FRESH_MS);
 
     const reports = await sweepWhileMadeAgain(app, 'after');
 
@@ -119,15 +124,7 @@ describe('a VM that Azure gives no ETag for', () => {
       const vm = vmIn(SUBSCRIPTION, 'vm');
       await azure.seed([vm]);
       const app = anApp(azure);
-      const headers = { 'retry-after-ms': String(ms / app.clock.speed) };
-      azure.faults.add({
-        method: 'PATCH',
-        path: 'virtualMachines',
-        times: 1,
-        status: 429,
-        headers,
-        latencyMs: 0,
-      });
+      putOffNextWrite(app, ms);
       app.clients.compute(SUBSCRIPTION).pipeline.addPolicy(
         {
           name: 'noETagAndRival',

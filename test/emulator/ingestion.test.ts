@@ -6,7 +6,7 @@ import { TelemetryClient } from 'applicationinsights';
 import { remediator } from '../../emulator/arm/principals.ts';
 import type { Azure } from '../../emulator/azure.ts';
 import { anAzure } from '../azure.ts';
-import { until } from '../hosted/hosted.ts';
+import { until } from '../until.ts';
 
 const [keyless, open] = ['keyless', 'open'] as const;
 let azures: Record<typeof keyless | typeof open, Azure>;

@@ -7,10 +7,6 @@ import type { Azure, AzureOptions } from '../../emulator/azure.ts';
 import type { HostEvent } from '../../local/events.ts';
 import { type LocalHost, type LocalHostOptions, startLocalHost } from '../../local/host.ts';
 import { anAzure, unpaced, VM_PATH } from '../azure.ts';
-import { until } from '../until.ts';
-
-// Where the tests of the embedded Azure look for it.
-export { until };
 
 const repository = join(import.meta.dirname, '../..');
 

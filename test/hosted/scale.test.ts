@@ -167,7 +167,7 @@ describe('a sweep that begins while the one before still drains', () => {
       FAILURE_THRESHOLD_PERCENT: '99',
     };
     running = await hosted(settings, { host: { workers: 2, leaseSeconds: 30 } });
-    const { azure, host, events } = running;
+    const { azure, events } = running;
     // Some 16 at once, 500 ms each: a sweep needs more than two intervals.
     azure.faults.add({ method: 'PATCH', path: '', times: 10_000, headers: {}, latencyMs: 500 });
     await azure.seed(
@@ -185,7 +185,6 @@ describe('a sweep that begins while the one before still drains', () => {
     );
     assert.ok(worked.some((line) => line.includes('"goesOn":false')));
     assert.deepEqual(await poisoned(running), []);
-    void host;
   });
 });
 
